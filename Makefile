@@ -1,0 +1,75 @@
+# The doors of pg_strata. `make` alone lists them.
+#
+# PG_CONFIG chooses the server: PostgreSQL 14 to 18, by default Debian's 15.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Cargo has one target directory and its own parallelism.
+.NOTPARALLEL:
+
+# Without apt-get there is no Debian package to wait for: then whatever is on PATH.
+DEBIAN_PG_CONFIG := /usr/lib/postgresql/15/bin/pg_config
+PG_CONFIG ?= $(if $(wildcard $(DEBIAN_PG_CONFIG))$(shell command -v apt-get),$(DEBIAN_PG_CONFIG),$(shell command -v pg_config))
+export PG_CONFIG
+# Where pgrx looks for the server's headers, without cargo-pgrx and ~/.pgrx.
+export PGRX_PG_CONFIG_PATH = $(PG_CONFIG)
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
+# Recursive on purpose: read in recipes, when `dependencies` has run.
+PG_MAJOR = $(shell $(PG_CONFIG) --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
+PKGLIBDIR = $(shell $(PG_CONFIG) --pkglibdir)
+EXTENSIONDIR = $(shell $(PG_CONFIG) --sharedir)/extension
+FEATURES = --no-default-features --features pg$(PG_MAJOR)
+
+VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_strata.control)
+SCRIPT := sql/pg_strata--$(VERSION).sql
+
+# Tests want to be linked soon rather than to run a little faster.
+CARGO_TEST = CARGO_PROFILE_RELEASE_LTO=off cargo test --release --no-fail-fast
+
+.PHONY: help demo demo-stop test bench install lint schema schema-check build dependencies
+
+help: ## list the doors
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@echo
+	@echo "  PG_CONFIG=$(PG_CONFIG)"
+
+demo: install ## a year of real orders, segmented (leaves a server running)
+	@scripts/cluster stop demo
+	@demo/run
+
+demo-stop: ## stop the demo's server and remove its data
+	@scripts/cluster stop demo
+
+test: install ## all tests; one SQL file: REGRESS=name
+	@echo "== Testing the core (no server)"
+	$(CARGO_TEST) --package strata-core
+	@echo "== Testing the extension in $$($(PG_CONFIG) --version), in a throwaway cluster"
+	scripts/cluster run -- env $(CARGO_TEST) --package strata-tests
+
+bench: install ## benchmarks against the peers; SIZE= for more orders
+	scripts/cluster run --conf pg_test_config/bench.conf -- bench/run
+
+install: build ## build, and install into the server of PG_CONFIG
+	@scripts/install "$(CARGO_TARGET_DIR)/release/libpg_strata.so" $(SCRIPT) "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
+
+lint: dependencies ## rustfmt and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets $(FEATURES) -- --deny warnings
+
+schema: build ## write the install script anew (for developers; fetches cargo-pgrx)
+	@scripts/schema $(FEATURES) >$(SCRIPT).new
+	@mv $(SCRIPT).new $(SCRIPT)
+
+schema-check: build
+	@scripts/schema $(FEATURES) | diff -u $(SCRIPT) - || \
+		{ echo "$(SCRIPT) is not what the code says: run make schema, and commit it" >&2; exit 1; }
+	@echo "$(SCRIPT) is up to date"
+
+build: dependencies
+	@echo "== Building for $$($(PG_CONFIG) --version) (the first time takes a minute or two)"
+	cargo build --release --package pg_strata $(FEATURES)
+
+dependencies:
+	@scripts/dependencies

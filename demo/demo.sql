@@ -1,0 +1,65 @@
+-- The main job on the demo's orders; expects demo/load.sql to have run.
+\set as_of '2011-12-09'
+\pset linestyle unicode
+\pset border 2
+\pset null '-'
+\pset footer off
+
+\echo
+\echo 'Every customer in a segment, as of' :as_of
+\echo '   SELECT * FROM strata.rfm_summary(''SELECT customer_id, ordered_at, amount FROM orders'', as_of => ...)'
+\echo
+
+SELECT segment,
+       users,
+       to_char(100 * share, '990.0') || ' %'         AS share,
+       repeat('█', ceil(50 * share)::integer)        AS " ",
+       to_char(revenue, '999G999G990.00')            AS revenue,
+       to_char(100 * revenue_share, '990.0') || ' %' AS "revenue share",
+       average_recency                               AS "days since",
+       average_frequency                             AS orders,
+       average_monetary                              AS spent
+FROM strata.rfm_summary('SELECT customer_id, ordered_at, amount FROM orders', as_of => :'as_of');
+
+\echo '   (days since the last order, orders and money spent: averages per user)'
+
+-- A customer who looks like one of the largest as long as credits are left out:
+-- one order of 80,995 pieces, cancelled twelve minutes later.
+\set customer 16446
+
+\echo
+\echo 'One customer up close: the row of' :customer
+\echo
+
+SELECT user_id, recency, frequency, monetary, r, f, m, code, segment
+FROM strata.rfm('SELECT customer_id, ordered_at, amount FROM orders', as_of => :'as_of',
+                user_type => NULL::bigint)
+WHERE user_id = :customer;
+
+\echo
+\echo 'The same customer as a ledger: one value, from which everything can be read as of any day'
+\echo '   SELECT strata.ledger_agg(ordered_at, amount) FROM orders WHERE customer_id =' :customer
+\echo
+
+CREATE TEMPORARY TABLE close_up AS
+SELECT strata.ledger_agg(ordered_at, amount) AS orders FROM orders WHERE customer_id = :customer;
+
+SELECT strata.first_day(orders, :'as_of')      AS first_day,
+       strata.last_day(orders, :'as_of')       AS last_day,
+       strata.active_days(orders, :'as_of')    AS active_days,
+       strata.tenure(orders, :'as_of')         AS tenure,
+       strata.gross_amount(orders, :'as_of')   AS gross_amount,
+       strata.credit_amount(orders, :'as_of')  AS credit_amount,
+       strata.monetary(orders, :'as_of')       AS monetary,
+       strata.average_amount(orders, :'as_of') AS average_amount,
+       strata.first_amount(orders, :'as_of')   AS first_amount
+FROM close_up;
+
+\echo
+\echo 'and its last entries:'
+\echo
+
+SELECT entry.day, entry.events, entry.gross_amount, entry.credit_amount
+FROM close_up, strata.entries(close_up.orders) AS entry
+ORDER BY entry.day DESC
+LIMIT 5;
