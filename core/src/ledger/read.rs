@@ -1,0 +1,146 @@
+//! Reading a ledger as of a day.
+
+use rust_decimal::Decimal;
+
+use crate::day::Day;
+
+use super::LedgerError;
+use super::sealed::LedgerRef;
+
+/// The days that a reading counts: up to `as_of`, and with `days` only the last so many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    first: i64,
+    as_of: Day,
+}
+
+impl Window {
+    /// # Errors
+    /// Where `days` is less than 1.
+    pub fn new(as_of: Day, days: Option<i32>) -> Result<Window, LedgerError> {
+        match days {
+            Some(days) if days < 1 => Err(LedgerError::EmptyWindow(days)),
+            Some(days) => Ok(Window { first: as_of.number() as i64 - days as i64 + 1, as_of }),
+            None => Ok(Window { first: i64::MIN, as_of }),
+        }
+    }
+}
+
+/// Everything that a ledger says of the days of a [`Window`], from one pass.
+///
+/// A day is active when it has an event. Credits make no day active. Money is kept as mantissas at the ledger's scale,
+/// so the sums over any number of days are exact.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    as_of: Day,
+    scale: u8,
+    days: Option<(Day, Day)>,
+    first_net: i64,
+    active_days: i32,
+    events: i64,
+    gross: i128,
+    credits: i128,
+    entries: i32,
+}
+
+impl LedgerRef<'_> {
+    /// Reads the days of the window. An empty ledger gives zeros and no days.
+    pub fn read(self, window: Window) -> Result<Reading, LedgerError> {
+        let mut reading = Reading {
+            as_of: window.as_of,
+            scale: self.scale(),
+            days: None,
+            first_net: 0,
+            active_days: 0,
+            events: 0,
+            gross: 0,
+            credits: 0,
+            entries: 0,
+        };
+        for entry in self.entries() {
+            let entry = entry?;
+            if entry.day > window.as_of {
+                break;
+            }
+            if (entry.day.number() as i64) < window.first {
+                continue;
+            }
+            reading.entries += 1;
+            reading.gross += entry.gross as i128;
+            reading.credits += entry.credit as i128;
+            if entry.events > 0 {
+                reading.events += entry.events as i64;
+                reading.active_days += 1;
+                match &mut reading.days {
+                    Some((_, last)) => *last = entry.day,
+                    None => {
+                        reading.days = Some((entry.day, entry.day));
+                        reading.first_net = entry.gross - entry.credit;
+                    }
+                }
+            }
+        }
+        Ok(reading)
+    }
+}
+
+impl Reading {
+    /// Whether there is any entry, be it a credit.
+    pub fn is_empty(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// First active day.
+    pub fn first_day(&self) -> Option<Day> {
+        self.days.map(|(first, _)| first)
+    }
+
+    /// Last active day.
+    pub fn last_day(&self) -> Option<Day> {
+        self.days.map(|(_, last)| last)
+    }
+
+    /// Days from the last active day to `as_of`.
+    pub fn recency(&self) -> Option<i64> {
+        self.last_day().map(|last| self.as_of.number() as i64 - last.number() as i64)
+    }
+
+    /// Days from the first active day to `as_of`.
+    pub fn tenure(&self) -> Option<i64> {
+        self.first_day().map(|first| self.as_of.number() as i64 - first.number() as i64)
+    }
+
+    /// Number of events.
+    pub fn frequency(&self) -> i64 {
+        self.events
+    }
+
+    /// Number of days with an event.
+    pub fn active_days(&self) -> i32 {
+        self.active_days
+    }
+
+    /// Gross amount less credits.
+    pub fn monetary(&self) -> Decimal {
+        self.decimal(self.gross - self.credits)
+    }
+
+    pub fn gross_amount(&self) -> Decimal {
+        self.decimal(self.gross)
+    }
+
+    /// Sum of the credits, as a positive number.
+    pub fn credit_amount(&self) -> Decimal {
+        self.decimal(self.credits)
+    }
+
+    /// Net amount of the first active day.
+    pub fn first_amount(&self) -> Option<Decimal> {
+        self.days.map(|_| self.decimal(self.first_net as i128))
+    }
+
+    /// At most 2^31 days of 2^63 each: within the 96 bits of a `Decimal`, whatever the ledger.
+    fn decimal(&self, mantissa: i128) -> Decimal {
+        Decimal::from_i128_with_scale(mantissa, self.scale as u32)
+    }
+}

@@ -1,0 +1,11 @@
+//! The extension: one file for each SQL feature, thin. A feature unpacks datums, calls `strata_core`, packs the answer.
+//! Everything unsafe lives in [`pg`].
+
+mod error;
+mod ledger;
+mod pg;
+
+::pgrx::pg_module_magic!(name, version);
+
+// Types come first: every function below them may name them.
+::pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);

@@ -1,0 +1,37 @@
+//! The only home of unsafe code: how values cross between PostgreSQL and Rust.
+//!
+//! * [`varlena`]: bytes of our own types, in and out;
+//! * [`numeric`]: `numeric` read from its digits, and written;
+//! * [`date`]: days and instants;
+//! * [`zone`]: time zones, with the offset in force kept between calls;
+//! * [`aggregate`]: transition states in memory that belongs to the executor.
+
+pub mod aggregate;
+pub mod date;
+pub mod numeric;
+pub mod varlena;
+pub mod zone;
+
+/// PostgreSQL's hash of bytes, as its own types use it.
+pub fn hash_bytes(bytes: &[u8], seed: i64) -> i64 {
+    unsafe extern "C-unwind" {
+        fn hash_bytes_extended(bytes: *const u8, length: i32, seed: u64) -> u64;
+    }
+    // SAFETY: a pure function of the bytes; a datum has less than 2^30 of them.
+    unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as i32, seed as u64) as i64 }
+}
+
+/// Declares functions with PostgreSQL's own calling convention ("version 1"), as PG_FUNCTION_INFO_V1 does in C; the
+/// argument is `pg_finfo_` and the function's name.
+macro_rules! declare {
+    ($($info:ident),+) => {
+        $(
+            #[unsafe(no_mangle)]
+            extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
+                const VERSION_1: ::pgrx::pg_sys::Pg_finfo_record = ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+                &VERSION_1
+            }
+        )+
+    };
+}
+pub(crate) use declare;
