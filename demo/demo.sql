@@ -16,9 +16,9 @@ SELECT segment,
        repeat('█', ceil(50 * share)::integer)        AS " ",
        to_char(revenue, '999G999G990.00')            AS revenue,
        to_char(100 * revenue_share, '990.0') || ' %' AS "revenue share",
-       average_recency                               AS "days since",
-       average_frequency                             AS orders,
-       average_monetary                              AS spent
+       to_char(average_recency, '990.0')             AS "days since",
+       to_char(average_frequency, '990.0')           AS orders,
+       to_char(average_monetary, '999G990.00')       AS spent
 FROM strata.rfm_summary('SELECT customer_id, ordered_at, amount FROM orders', as_of => :'as_of');
 
 \echo '   (days since the last order, orders and money spent: averages per user)'
@@ -31,7 +31,7 @@ FROM strata.rfm_summary('SELECT customer_id, ordered_at, amount FROM orders', as
 \echo 'One customer up close: the row of' :customer
 \echo
 
-SELECT user_id, recency, frequency, monetary, r, f, m, code, segment
+SELECT user_id, recency, frequency, round(monetary, 2) AS monetary, r, f, m, code, segment
 FROM strata.rfm('SELECT customer_id, ordered_at, amount FROM orders', as_of => :'as_of',
                 user_type => NULL::bigint)
 WHERE user_id = :customer;
@@ -44,22 +44,23 @@ WHERE user_id = :customer;
 CREATE TEMPORARY TABLE close_up AS
 SELECT strata.ledger_agg(ordered_at, amount) AS orders FROM orders WHERE customer_id = :customer;
 
-SELECT strata.first_day(orders, :'as_of')      AS first_day,
-       strata.last_day(orders, :'as_of')       AS last_day,
-       strata.active_days(orders, :'as_of')    AS active_days,
-       strata.tenure(orders, :'as_of')         AS tenure,
-       strata.gross_amount(orders, :'as_of')   AS gross_amount,
-       strata.credit_amount(orders, :'as_of')  AS credit_amount,
-       strata.monetary(orders, :'as_of')       AS monetary,
-       strata.average_amount(orders, :'as_of') AS average_amount,
-       strata.first_amount(orders, :'as_of')   AS first_amount
+SELECT strata.first_day(orders, :'as_of')                AS first_day,
+       strata.last_day(orders, :'as_of')                 AS last_day,
+       strata.active_days(orders, :'as_of')              AS active_days,
+       strata.tenure(orders, :'as_of')                   AS tenure,
+       round(strata.gross_amount(orders, :'as_of'), 2)   AS gross_amount,
+       round(strata.credit_amount(orders, :'as_of'), 2)  AS credit_amount,
+       round(strata.monetary(orders, :'as_of'), 2)       AS monetary,
+       round(strata.average_amount(orders, :'as_of'), 2) AS average_amount,
+       round(strata.first_amount(orders, :'as_of'), 2)   AS first_amount
 FROM close_up;
 
 \echo
 \echo 'and its last entries:'
 \echo
 
-SELECT entry.day, entry.events, entry.gross_amount, entry.credit_amount
+SELECT entry.day, entry.events,
+       round(entry.gross_amount, 2) AS gross_amount, round(entry.credit_amount, 2) AS credit_amount
 FROM close_up, strata.entries(close_up.orders) AS entry
 ORDER BY entry.day DESC
 LIMIT 5;
