@@ -36,7 +36,6 @@ FROM strata.rfm('SELECT customer_id, ordered_at, amount FROM orders', as_of => :
                 user_type => NULL::bigint)
 WHERE user_id = :customer;
 
-\echo
 \echo 'The same customer as a ledger: one value, from which everything can be read as of any day'
 \echo '   SELECT strata.ledger_agg(ordered_at, amount) FROM orders WHERE customer_id =' :customer
 \echo
@@ -55,7 +54,6 @@ SELECT strata.first_day(orders, :'as_of')                AS first_day,
        round(strata.first_amount(orders, :'as_of'), 2)   AS first_amount
 FROM close_up;
 
-\echo
 \echo 'and its last entries:'
 \echo
 

@@ -86,9 +86,7 @@ pub fn empty_database(name: &str) {
         // template0: nobody can be connected to it, which would refuse the copy.
         format!("CREATE DATABASE \"{name}\" OWNER \"{owner}\" TEMPLATE template0"),
     ] {
-        client
-            .batch_execute(&statement)
-            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        client.batch_execute(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 }
 
@@ -97,9 +95,7 @@ pub fn empty_database(name: &str) {
 pub fn fresh_database(name: &str) -> Client {
     empty_database(name);
     let mut client = analyst(name);
-    client
-        .batch_execute("CREATE EXTENSION pg_strata")
-        .expect("the analyst creates the extension");
+    client.batch_execute("CREATE EXTENSION pg_strata").expect("the analyst creates the extension");
     client
 }
 
@@ -107,10 +103,7 @@ pub fn fresh_database(name: &str) -> Client {
 pub fn program(name: &str) -> Command {
     let server = server();
     let mut command = Command::new(server.programs.join(name));
-    command
-        .env("PGHOST", &server.host)
-        .env("PGPORT", &server.port)
-        .env("PGUSER", &server.analyst);
+    command.env("PGHOST", &server.host).env("PGPORT", &server.port).env("PGUSER", &server.analyst);
     command
 }
 
@@ -132,9 +125,7 @@ pub fn shared_data(file: &str) -> Option<String> {
         lzma_rs::xz_decompress(&mut reader, &mut bytes)
             .unwrap_or_else(|error| panic!("unpacking {}: {error:?}", path.display()));
     } else {
-        reader
-            .read_to_end(&mut bytes)
-            .unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
+        reader.read_to_end(&mut bytes).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
     }
     Some(String::from_utf8(bytes).expect("the data sets are UTF-8"))
 }
@@ -148,7 +139,5 @@ pub fn visible(line: &str) {
 
 /// The root of the repository.
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests' package lies in the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests' package lies in the repository")
 }

@@ -32,11 +32,7 @@ fn sql_files_print_what_is_expected() {
         // pg_regress gives up at the first file without an expected output.
         for name in &names {
             let expected = tests.join(format!("expected/{name}.out"));
-            OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(expected)
-                .expect("tests/expected is writable");
+            OpenOptions::new().append(true).create(true).open(expected).expect("tests/expected is writable");
         }
     }
 
@@ -75,9 +71,7 @@ fn sql_files_print_what_is_expected() {
 /// variable REGRESS, or all.
 fn schedule(sql: &Path) -> Vec<String> {
     let mut names: Vec<String> = match std::env::var("REGRESS") {
-        Ok(chosen) if !chosen.trim().is_empty() => {
-            chosen.split_whitespace().map(str::to_owned).collect()
-        }
+        Ok(chosen) if !chosen.trim().is_empty() => chosen.split_whitespace().map(str::to_owned).collect(),
         _ => fs::read_dir(sql)
             .expect("tests/sql is there")
             .map(|entry| entry.expect("a readable entry").path())
@@ -93,15 +87,9 @@ fn schedule(sql: &Path) -> Vec<String> {
 
 /// pg_regress comes with the server's development files, beside its pgxs.mk.
 fn pg_regress() -> PathBuf {
-    let answer = Command::new(&server().pg_config)
-        .arg("--pgxs")
-        .output()
-        .expect("pg_config runs");
+    let answer = Command::new(&server().pg_config).arg("--pgxs").output().expect("pg_config runs");
     let pgxs = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
     // …/pgxs/src/makefiles/pgxs.mk -> …/pgxs/src/test/regress/pg_regress
-    let source = pgxs
-        .ancestors()
-        .nth(2)
-        .expect("pgxs.mk lies in src/makefiles");
+    let source = pgxs.ancestors().nth(2).expect("pgxs.mk lies in src/makefiles");
     source.join("test/regress/pg_regress")
 }
