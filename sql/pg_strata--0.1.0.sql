@@ -24,6 +24,79 @@ CREATE TYPE ledger (
     INTERNALLENGTH = VARIABLE,
     STORAGE = extended
 );
+
+CREATE TYPE cuts;
+CREATE FUNCTION cuts_in(cstring) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_in_wrapper';
+CREATE FUNCTION cuts_out(cuts) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_out_wrapper';
+CREATE FUNCTION cuts_recv(internal) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_recv_wrapper';
+CREATE FUNCTION cuts_send(cuts) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_send_wrapper';
+CREATE TYPE cuts (
+    INPUT = cuts_in,
+    OUTPUT = cuts_out,
+    RECEIVE = cuts_recv,
+    SEND = cuts_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
+CREATE TYPE rfm_cuts;
+CREATE FUNCTION rfm_cuts_in(cstring) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_in_wrapper';
+CREATE FUNCTION rfm_cuts_out(rfm_cuts) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_out_wrapper';
+CREATE FUNCTION rfm_cuts_recv(internal) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_recv_wrapper';
+CREATE FUNCTION rfm_cuts_send(rfm_cuts) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_send_wrapper';
+CREATE TYPE rfm_cuts (
+    INPUT = rfm_cuts_in,
+    OUTPUT = rfm_cuts_out,
+    RECEIVE = rfm_cuts_recv,
+    SEND = rfm_cuts_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
+CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- rfm_cuts_agg and rfm_score. The state is a flat bytea, as that of cuts_agg.
+
+CREATE FUNCTION rfm_cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_combine';
+CREATE FUNCTION rfm_cuts_agg_final(bytea) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_final_wrapper';
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer, ties text) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_score(recency integer, frequency bigint, monetary numeric, cuts rfm_cuts) RETURNS rfm_scores IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_score';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/score.rs
+-- cuts_agg, and the window function quantile_score. The state is a flat bytea: parallel workers and sharded servers can ship it.
+
+CREATE FUNCTION cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_combine';
+CREATE FUNCTION cuts_agg_final(bytea) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_final_wrapper';
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text, best text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION quantile_score(value anyelement, bins integer) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
+CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
+CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text, best text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -171,6 +244,36 @@ CREATE  FUNCTION "credit_amount"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'credit_amount_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/score.rs
+-- pg_strata::score::cuts_agg_final
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/score.rs
+-- pg_strata::score::cuts_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/score.rs
+-- pg_strata::score::cuts_out
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/score.rs
+-- pg_strata::score::cuts_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/score.rs
+-- pg_strata::score::cuts_send
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -455,6 +558,21 @@ CREATE OPERATOR CLASS ledger_ops DEFAULT FOR TYPE ledger USING hash AS
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/lifecycle.rs
+-- pg_strata::lifecycle::lifecycle_stage
+CREATE  FUNCTION "lifecycle_stage"(
+	"orders" ledger, /* Option < LedgerIn < '_ > > */
+	"visits" ledger, /* Option < LedgerIn < '_ > > */
+	"registered" date, /* Option < Date > */
+	"as_of" date, /* Option < Date > */
+	"options" jsonb DEFAULT '{}' /* Option < JsonB > */
+) RETURNS TEXT /* & '_ str */
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'lifecycle_stage_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/ledger.rs
 -- pg_strata::ledger::monetary
 CREATE  FUNCTION "monetary"(
@@ -478,6 +596,197 @@ CREATE  FUNCTION "recency"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'recency_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- pg_strata::rfm::rfm_code
+CREATE  FUNCTION "rfm_code"(
+	"scores" rfm_scores /* Option < ScoresIn > */
+) RETURNS TEXT /* Option < String > */
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'rfm_code_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- pg_strata::rfm::rfm_cuts_agg_final
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- pg_strata::rfm::rfm_cuts_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- pg_strata::rfm::rfm_cuts_out
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- pg_strata::rfm::rfm_cuts_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- pg_strata::rfm::rfm_cuts_send
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- pg_strata::rfm::rfm_group
+CREATE  FUNCTION "rfm_group"(
+	"recency" INT, /* Option < i32 > */
+	"frequency" bigint, /* Option < i64 > */
+	"monetary" numeric, /* Option < Exact > */
+	"cuts" rfm_cuts, /* Option < RfmCutsIn < '_ > > */
+	"split" TEXT DEFAULT 'score_mean', /* Option < & str > */
+	"lang" TEXT DEFAULT 'en', /* Option < & str > */
+	"fixed" NUMERIC[] DEFAULT NULL /* :: std :: option :: Option < pgrx :: datum :: Array < '_, AnyNumeric > > */
+) RETURNS TEXT /* & '_ str */
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'rfm_group_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm_job.rs
+-- pg_strata::rfm_job::rfm_query
+CREATE  FUNCTION "rfm_query"(
+	"query" TEXT, /* Option < & str > */
+	"as_of" date, /* Option < Date > */
+	"time_zone" TEXT, /* Option < & str > */
+	"bins" INT, /* Option < i32 > */
+	"ties" TEXT, /* Option < & str > */
+	"scheme" TEXT, /* Option < & str > */
+	"lang" TEXT, /* Option < & str > */
+	"window_days" INT, /* Option < i32 > */
+	"user_type" oid, /* Option < pg_sys :: Oid > */
+	"summary" bool /* Option < bool > */
+) RETURNS TEXT /* String */
+STABLE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'rfm_query_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm_job.rs
+-- requires:
+--   rfm_query
+
+-- The main job in one call. STABLE: the caller's snapshot, and nothing but reading.
+
+-- With the user as text.
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id text,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
+                                          'pg_catalog.text'::pg_catalog.regtype, false);
+END
+$$;
+
+-- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint.
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    user_type anyelement,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id anyelement,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
+                                          pg_catalog.pg_typeof(user_type), false);
+END
+$$;
+
+CREATE FUNCTION rfm_summary(
+    query text,
+    as_of date,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    segment text,
+    users bigint,
+    share numeric,
+    revenue numeric,
+    revenue_share numeric,
+    average_recency numeric,
+    average_frequency numeric,
+    average_monetary numeric
+) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
+                                          'pg_catalog.text'::pg_catalog.regtype, true);
+END
+$$;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- pg_strata::rfm::rfm_segment
+CREATE  FUNCTION "rfm_segment"(
+	"scores" rfm_scores, /* Option < ScoresIn > */
+	"scheme" TEXT DEFAULT 'eleven', /* Option < & str > */
+	"lang" TEXT DEFAULT 'en' /* Option < & str > */
+) RETURNS TEXT /* & '_ str */
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'rfm_segment_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/score.rs
+-- pg_strata::score::score
+CREATE  FUNCTION "score"(
+	"value" numeric, /* Option < Exact > */
+	"cuts" cuts /* Option < CutsIn < '_ > > */
+) RETURNS smallint /* Option < i16 > */
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'score_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */

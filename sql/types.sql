@@ -13,3 +13,33 @@ CREATE TYPE ledger (
     INTERNALLENGTH = VARIABLE,
     STORAGE = extended
 );
+
+CREATE TYPE cuts;
+CREATE FUNCTION cuts_in(cstring) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_in_wrapper';
+CREATE FUNCTION cuts_out(cuts) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_out_wrapper';
+CREATE FUNCTION cuts_recv(internal) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_recv_wrapper';
+CREATE FUNCTION cuts_send(cuts) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_send_wrapper';
+CREATE TYPE cuts (
+    INPUT = cuts_in,
+    OUTPUT = cuts_out,
+    RECEIVE = cuts_recv,
+    SEND = cuts_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
+CREATE TYPE rfm_cuts;
+CREATE FUNCTION rfm_cuts_in(cstring) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_in_wrapper';
+CREATE FUNCTION rfm_cuts_out(rfm_cuts) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_out_wrapper';
+CREATE FUNCTION rfm_cuts_recv(internal) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_recv_wrapper';
+CREATE FUNCTION rfm_cuts_send(rfm_cuts) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_send_wrapper';
+CREATE TYPE rfm_cuts (
+    INPUT = rfm_cuts_in,
+    OUTPUT = rfm_cuts_out,
+    RECEIVE = rfm_cuts_recv,
+    SEND = rfm_cuts_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
+CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);

@@ -7,11 +7,14 @@ use std::ffi::{CStr, CString};
 use pgrx::datum::{Date, Internal};
 use pgrx::prelude::*;
 use strata_core::day::Day;
-use strata_core::ledger::{self, Entry, Ledger, LedgerError, LedgerRef, OpenLedger, Push, Reading, SMALLEST_OPEN, Window};
+use strata_core::ledger::{
+    self, Entry, Ledger, LedgerError, LedgerRef, OpenLedger, Push, Reading, SMALLEST_OPEN, Window,
+};
 use strata_core::money::{Money, NotMoney};
 
 use crate::error::{OrRaise, raise};
-use crate::pg::aggregate::{self, Call, Growing};
+use crate::pg::aggregate::{self, Growing};
+use crate::pg::call::Call;
 use crate::pg::date::{self, as_of, day_of_timestamp};
 use crate::pg::numeric::{self, Exact};
 use crate::pg::varlena::{In, Out, OwnType};
@@ -27,7 +30,7 @@ impl OwnType for LedgerType {
     const NAME: &'static str = "ledger";
 }
 
-type LedgerIn<'a> = In<'a, LedgerType>;
+pub type LedgerIn<'a> = In<'a, LedgerType>;
 type LedgerOut = Out<LedgerType>;
 
 fn out(ledger: Ledger) -> LedgerOut {
@@ -35,14 +38,14 @@ fn out(ledger: Ledger) -> LedgerOut {
 }
 
 /// A ledger argument in its sealed form; a missing one is empty.
-struct Sealed<'a>(Option<Cow<'a, [u8]>>);
+pub struct Sealed<'a>(Option<Cow<'a, [u8]>>);
 
 impl<'a> Sealed<'a> {
-    fn new(argument: Option<LedgerIn<'a>>) -> Sealed<'a> {
+    pub fn new(argument: Option<LedgerIn<'a>>) -> Sealed<'a> {
         Sealed(argument.map(|argument| ledger::sealed(argument.bytes).or_raise()))
     }
 
-    fn get(&self) -> LedgerRef<'_> {
+    pub fn get(&self) -> LedgerRef<'_> {
         match &self.0 {
             Some(bytes) => LedgerRef::new(bytes).or_raise(),
             None => LedgerRef::EMPTY,
@@ -172,7 +175,9 @@ impl Columns {
     /// The row's amount; a NULL is 0.
     #[inline]
     fn amount(&self, call: &Call<'_>) -> Money {
-        let Some(datum) = call.arg(AMOUNT) else { return Money::ZERO };
+        let Some(datum) = call.arg(AMOUNT) else {
+            return Money::ZERO;
+        };
         // SAFETY: the datum is of the type that the catalog declares for this argument.
         let money = match self.amount {
             Amount::None => return Money::ZERO,
@@ -216,13 +221,13 @@ impl Columns {
 impl Growing for LedgerType {
     const SMALLEST: usize = SMALLEST_OPEN;
 
-    fn create(bytes: &mut [u8]) {
-        OpenLedger::create(bytes);
-    }
-
     fn move_to(from: &mut [u8], larger: &mut [u8]) {
         OpenLedger::resume(from).or_raise().move_to(larger);
     }
+}
+
+fn create(bytes: &mut [u8]) {
+    OpenLedger::create(bytes);
 }
 
 /// Transition function of every `ledger_agg`: (state, at [, amount] [, time_zone]).
@@ -231,14 +236,14 @@ impl Growing for LedgerType {
 unsafe extern "C-unwind" fn ledger_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: called by PostgreSQL with its own fcinfo, as sql/ledger_agg.sql declares; argument 0 is the state.
     unsafe {
-        let call = Call::new(fcinfo);
+        let call = Call::of_aggregate(fcinfo);
         let Some(at) = call.arg(AT) else {
             return call.arg(0).unwrap_or_else(|| call.null());
         };
         let columns = call.kept(|| Columns::of(&call));
         let day = columns.day(&call, at);
         let amount = columns.amount(&call);
-        aggregate::advance::<LedgerType>(call.arg(0), |bytes| {
+        aggregate::advance::<LedgerType>(call.arg(0), create, |bytes| {
             grown(OpenLedger::resume(bytes).and_then(|mut open| open.push_row(day, amount)))
         })
     }
@@ -250,13 +255,13 @@ unsafe extern "C-unwind" fn ledger_agg_transition(fcinfo: pg_sys::FunctionCallIn
 unsafe extern "C-unwind" fn ledger_merge(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as above; argument 1 is a ledger.
     unsafe {
-        let call = Call::new(fcinfo);
+        let call = Call::of_aggregate(fcinfo);
         let Some(other) = call.arg(1) else {
             return call.arg(0).unwrap_or_else(|| call.null());
         };
-        let other = ledger::sealed(aggregate::state(other)).or_raise();
+        let other = ledger::sealed(crate::pg::varlena::bytes_of(other)).or_raise();
         let other = LedgerRef::new(&other).or_raise();
-        aggregate::advance::<LedgerType>(call.arg(0), |bytes| {
+        aggregate::advance::<LedgerType>(call.arg(0), create, |bytes| {
             grown(OpenLedger::resume(bytes).and_then(|mut open| open.push_ledger(other)))
         })
     }
@@ -276,7 +281,6 @@ fn ledger_seal(state: LedgerIn<'_>) -> LedgerOut {
     WORK.with_borrow_mut(|work| out(Ledger::from_open(state.bytes, work).or_raise()))
 }
 
-
 crate::pg::declare!(pg_finfo_ledger_agg_transition, pg_finfo_ledger_merge);
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -286,7 +290,16 @@ crate::pg::declare!(pg_finfo_ledger_agg_transition, pg_finfo_ledger_merge);
     "../sql/ledger_operators.sql",
     name = "ledger_operators",
     requires = [
-        ledger_plus, ledger_minus, ledger_eq, ledger_ne, ledger_lt, ledger_le, ledger_gt, ledger_ge, ledger_cmp, ledger_hash,
+        ledger_plus,
+        ledger_minus,
+        ledger_eq,
+        ledger_ne,
+        ledger_lt,
+        ledger_le,
+        ledger_gt,
+        ledger_ge,
+        ledger_cmp,
+        ledger_hash,
         ledger_hash_extended
     ]
 );
@@ -383,7 +396,11 @@ fn read(ledger: Option<LedgerIn<'_>>, day: Option<Date>, window_days: Option<i32
 
 /// Days from the last active day to as_of.
 #[pg_extern(immutable, parallel_safe)]
-fn recency(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> Option<i32> {
+fn recency(
+    ledger: Option<LedgerIn<'_>>,
+    as_of: Option<Date>,
+    window_days: default!(Option<i32>, "NULL"),
+) -> Option<i32> {
     read(ledger, as_of, window_days).recency().map(days)
 }
 
@@ -407,13 +424,21 @@ fn monetary(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: defa
 
 /// Sum of the amounts that are not negative.
 #[pg_extern(immutable, parallel_safe)]
-fn gross_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> Exact {
+fn gross_amount(
+    ledger: Option<LedgerIn<'_>>,
+    as_of: Option<Date>,
+    window_days: default!(Option<i32>, "NULL"),
+) -> Exact {
     Exact(read(ledger, as_of, window_days).gross_amount())
 }
 
 /// Sum of the negative amounts, as a positive number.
 #[pg_extern(immutable, parallel_safe)]
-fn credit_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> Exact {
+fn credit_amount(
+    ledger: Option<LedgerIn<'_>>,
+    as_of: Option<Date>,
+    window_days: default!(Option<i32>, "NULL"),
+) -> Exact {
     Exact(read(ledger, as_of, window_days).credit_amount())
 }
 
@@ -440,27 +465,38 @@ fn first_amount(
 
 /// First active day.
 #[pg_extern(immutable, parallel_safe)]
-fn first_day(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> Option<Date> {
+fn first_day(
+    ledger: Option<LedgerIn<'_>>,
+    as_of: Option<Date>,
+    window_days: default!(Option<i32>, "NULL"),
+) -> Option<Date> {
     read(ledger, as_of, window_days).first_day().map(date::date)
 }
 
 /// Last active day.
 #[pg_extern(immutable, parallel_safe)]
-fn last_day(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> Option<Date> {
+fn last_day(
+    ledger: Option<LedgerIn<'_>>,
+    as_of: Option<Date>,
+    window_days: default!(Option<i32>, "NULL"),
+) -> Option<Date> {
     read(ledger, as_of, window_days).last_day().map(date::date)
 }
 
 /// Days from the first active day to as_of.
 #[pg_extern(immutable, parallel_safe)]
-fn tenure(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> Option<i32> {
+fn tenure(
+    ledger: Option<LedgerIn<'_>>,
+    as_of: Option<Date>,
+    window_days: default!(Option<i32>, "NULL"),
+) -> Option<i32> {
     read(ledger, as_of, window_days).tenure().map(days)
 }
 
 /// Days between two dates: they fit, as PostgreSQL's own date subtraction does.
 fn days(difference: i64) -> i32 {
-    i32::try_from(difference).unwrap_or_else(|_| {
-        raise(PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW, "date out of range", None)
-    })
+    i32::try_from(difference)
+        .unwrap_or_else(|_| raise(PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW, "date out of range", None))
 }
 
 /// The ledger day by day.

@@ -3,7 +3,11 @@
 
 mod error;
 mod ledger;
+mod lifecycle;
 mod pg;
+mod rfm;
+mod rfm_job;
+mod score;
 
 ::pgrx::pg_module_magic!(name, version);
 

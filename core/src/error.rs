@@ -13,6 +13,8 @@ pub enum ErrorKind {
     MalformedText,
     /// A stored or received value is damaged (22P03 when received, XX001 when stored).
     MalformedBinary,
+    /// A limit of the program is reached (54000).
+    LimitExceeded,
     /// Memory could not be had (53200).
     OutOfMemory,
 }

@@ -138,7 +138,9 @@ impl LifecycleOptions {
                 self.lang = lang.parse()?;
                 return Ok(());
             }
-            _ => return Err(ScoreError::UnknownOption { name: name.to_owned(), valid: Self::NAMES.to_vec() }),
+            _ => {
+                return Err(ScoreError::UnknownOption { name: name.to_owned(), valid: Self::NAMES.to_vec() });
+            }
         };
         *threshold = value
             .as_i64()

@@ -178,7 +178,10 @@ mod tests {
         assert_eq!(Money::new(i64::MAX as i128 + 1, 0).err(), Some(NotMoney::OutOfRange));
         assert_eq!(Money::new(i64::MIN as i128, 0).err(), Some(NotMoney::OutOfRange));
         // the number fits, its zeros do not
-        assert_eq!(Money::new(9_000_000_000_000_000_000 * 100, 2).map(|m| m.to_string()), Ok("9000000000000000000".into()));
+        assert_eq!(
+            Money::new(9_000_000_000_000_000_000 * 100, 2).map(|m| m.to_string()),
+            Ok("9000000000000000000".into())
+        );
     }
 
     proptest! {

@@ -270,7 +270,9 @@ fn bad_text_says_where() {
         (r#"{} x"#, "trailing characters"),
     ] {
         match text.parse::<Ledger>() {
-            Err(LedgerError::MalformedText(found)) => assert!(found.contains(detail), "{text}: {found}"),
+            Err(LedgerError::MalformedText(found)) => {
+                assert!(found.contains(detail), "{text}: {found}")
+            }
             other => panic!("{text}: {other:?}"),
         }
     }

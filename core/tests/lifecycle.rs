@@ -2,8 +2,9 @@
 
 use proptest::option::of;
 use proptest::prelude::*;
+use strata_core::error::{ErrorKind, UserError};
 use strata_core::lifecycle::{LifecycleFacts, LifecycleOptions, Stage};
-use strata_core::score::{ErrorKind, Lang};
+use strata_core::score::Lang;
 
 const TODAY: i32 = 1000;
 

@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use strata_core::error::UserError;
 use strata_core::score::{Best, Bins, Cuts, CutsConfig, Decimal, RfmConfig, RfmCuts, RfmRow, RfmScores, Ties, Total};
 
 /// The score of one user by definition, for every pair and without division: the highest (`max`: lowest) score that
@@ -274,4 +275,22 @@ fn bad_parameters_are_named_and_the_hint_shows_good_ones() {
     assert_eq!(error.to_string(), "unknown direction \"hi\"");
     assert_eq!(error.hint().unwrap(), "Use one of 'high', 'low'.");
     assert!("1e3".parse::<Total>().is_err());
+}
+
+proptest! {
+    #[test]
+    fn quantile_scores_are_the_scores_by_cuts(
+        values in prop::collection::vec(prop::option::of(-20..20i64), 0..60),
+        bins in 2..=10i64,
+        ties in prop_oneof![Just(Ties::Min), Just(Ties::Max), Just(Ties::Mid)],
+        best in prop_oneof![Just(Best::High), Just(Best::Low)],
+    ) {
+        let config = CutsConfig { bins: Bins::new(bins).unwrap(), ties, best };
+        let cuts = Cuts::from_values(config, values.iter().flatten().map(|value| Decimal::from(*value))).unwrap();
+        let expected: Vec<u8> = values
+            .iter()
+            .map(|value| value.map_or(0, |value| cuts.as_ref().unwrap().score(Decimal::from(value))))
+            .collect();
+        prop_assert_eq!(strata_core::score::quantile_scores(config, &values, Ord::cmp).unwrap(), expected);
+    }
 }

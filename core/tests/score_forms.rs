@@ -2,7 +2,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use strata_core::score::{Best, Bins, Cuts, CutsConfig, Decimal, ErrorKind, RfmConfig, RfmCuts, RfmRow, Ties};
+use strata_core::error::{ErrorKind, UserError};
+use strata_core::score::{Best, Bins, Cuts, CutsConfig, Decimal, RfmConfig, RfmCuts, RfmRow, Ties};
 
 fn any_cuts() -> impl Strategy<Value = Cuts> {
     let ties = prop_oneof![Just(Ties::Min), Just(Ties::Max), Just(Ties::Mid)];
@@ -59,17 +60,17 @@ proptest! {
     fn every_truncation_and_every_overlong_form_is_refused(cuts in any_cuts(), rfm in any_rfm_cuts(), extra: u8) {
         let (bytes, rfm_bytes) = (cuts.to_bytes(), rfm.to_bytes());
         for end in 0..bytes.len() {
-            prop_assert_eq!(Cuts::from_bytes(&bytes[..end]).unwrap_err().kind(), ErrorKind::Corrupt);
+            prop_assert_eq!(Cuts::from_bytes(&bytes[..end]).unwrap_err().kind(), ErrorKind::MalformedBinary);
         }
         for end in 0..rfm_bytes.len() {
-            prop_assert_eq!(RfmCuts::from_bytes(&rfm_bytes[..end]).unwrap_err().kind(), ErrorKind::Corrupt);
+            prop_assert_eq!(RfmCuts::from_bytes(&rfm_bytes[..end]).unwrap_err().kind(), ErrorKind::MalformedBinary);
         }
         prop_assert!(Cuts::from_bytes(&[&bytes[..], &[extra]].concat()).is_err());
         prop_assert!(RfmCuts::from_bytes(&[&rfm_bytes[..], &[extra]].concat()).is_err());
         prop_assert!(RfmCuts::from_bytes(&bytes).is_err() && Cuts::from_bytes(&rfm_bytes).is_err());
         let text = rfm.to_string();
         for end in 0..text.len() {
-            prop_assert_eq!(text[..end].parse::<RfmCuts>().unwrap_err().kind(), ErrorKind::InvalidText);
+            prop_assert_eq!(text[..end].parse::<RfmCuts>().unwrap_err().kind(), ErrorKind::MalformedText);
         }
     }
 
@@ -172,7 +173,7 @@ fn malformed_text_is_refused_with_its_reason() {
         assert!(EXAMPLE.contains(from), "{from}");
         let error = EXAMPLE.replacen(from, to, 1).parse::<RfmCuts>().unwrap_err();
         assert_eq!(error.to_string(), format!("malformed rfm_cuts: {reason}"));
-        assert_eq!(error.kind(), ErrorKind::InvalidText);
+        assert_eq!(error.kind(), ErrorKind::MalformedText);
     }
     for (text, reason) in [
         (r#"[5,"min",1,"high",[null,null,null,null],1,1]"#, "it is not a JSON object"),
@@ -214,6 +215,6 @@ fn an_unknown_version_or_kind_is_named() {
         if place != 2 {
             assert_eq!(error.to_string(), format!("corrupt rfm_cuts: {reason}"));
         }
-        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert_eq!(error.kind(), ErrorKind::MalformedBinary);
     }
 }

@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use strata_core::error::UserError;
 use strata_core::score::{
     Bins, Decimal, Group, Lang, RfmConfig, RfmCuts, RfmRow, SPLIT_NAMES, Scheme, Split, Ties, rfm_group,
 };

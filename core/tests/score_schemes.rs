@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use strata_core::score::{Bins, ErrorKind, Group, Lang, RfmScores, Scheme, segment};
+use strata_core::error::{ErrorKind, UserError};
+use strata_core::score::{Bins, Group, Lang, RfmScores, Scheme, segment};
 
 const ELEVEN: &str = "
     champions           555 554 544 545 454 455 445

@@ -3,9 +3,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use strata_core::error::{ErrorKind, UserError};
 use strata_core::score::{
-    Best, Bins, Cuts, CutsConfig, CutsState, CutsStateRef, Decimal, Entry, ErrorKind, Observation, Push, RfmConfig,
-    RfmCuts, RfmCutsState, RfmCutsStateRef, RfmRow, StateMut, StateRef, Ties,
+    Best, Bins, Cuts, CutsConfig, CutsState, CutsStateRef, Decimal, Entry, Observation, Push, RfmConfig, RfmCuts,
+    RfmCutsState, RfmCutsStateRef, RfmRow, StateMut, StateRef, Ties,
 };
 
 /// The owner of a state, as a database server would be.
@@ -45,7 +46,9 @@ fn merged<E: Entry>(config: E::Config, entries: &[E], parts: usize, picks: &[Ind
         .map(|part| state_of(config, &part))
         .collect();
     for pick in picks.iter().cycle() {
-        let Some(other) = (states.len() > 1).then(|| states.swap_remove(pick.index(states.len()))) else { break };
+        let Some(other) = (states.len() > 1).then(|| states.swap_remove(pick.index(states.len()))) else {
+            break;
+        };
         let target = pick.index(states.len());
         add::<E>(&mut states[target], |state| state.merge(StateRef::open(&other).unwrap()).unwrap());
     }
@@ -146,7 +149,7 @@ proptest! {
         let bytes = state_of(low(), &entries);
         let used = 16 + 24 * CutsStateRef::open(&bytes).unwrap().len();
         for end in 0..used {
-            prop_assert_eq!(CutsStateRef::open(&bytes[..end]).unwrap_err().kind(), ErrorKind::Corrupt);
+            prop_assert_eq!(CutsStateRef::open(&bytes[..end]).unwrap_err().kind(), ErrorKind::MalformedBinary);
         }
         // Spare room is no content.
         let expected = CutsStateRef::open(&bytes).unwrap().finish().unwrap();

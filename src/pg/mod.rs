@@ -4,12 +4,20 @@
 //! * [`numeric`]: `numeric` read from its digits, and written;
 //! * [`date`]: days and instants;
 //! * [`zone`]: time zones, with the offset in force kept between calls;
-//! * [`aggregate`]: transition states in memory that belongs to the executor.
+//! * [`call`]: arguments of a call and what a call site keeps;
+//! * [`aggregate`]: transition states in memory that belongs to the executor;
+//! * [`window`]: the rows of a window function's partition;
+//! * [`composite`]: rows as values;
+//! * [`query`]: what a query given as text returns.
 
 pub mod aggregate;
+pub mod call;
+pub mod composite;
 pub mod date;
 pub mod numeric;
+pub mod query;
 pub mod varlena;
+pub mod window;
 pub mod zone;
 
 /// PostgreSQL's hash of bytes, as its own types use it.

@@ -179,7 +179,9 @@ pgrx::impl_sql_translatable!(Exact, "numeric");
 fn numeric_of(value: Decimal) -> pg_sys::Datum {
     match i64::try_from(value.mantissa()) {
         // SAFETY: a pure function of two integers.
-        Ok(mantissa) => pg_sys::Datum::from(unsafe { pg_sys::int64_div_fast_to_numeric(mantissa, value.scale() as i32) }),
+        Ok(mantissa) => {
+            pg_sys::Datum::from(unsafe { pg_sys::int64_div_fast_to_numeric(mantissa, value.scale() as i32) })
+        }
         Err(_) => match pgrx::AnyNumeric::try_from(value.to_string().as_str()) {
             Ok(numeric) => numeric.into_datum().unwrap_or_else(|| unreachable!("a number is not NULL")),
             Err(error) => raise(PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, error.to_string(), None),

@@ -13,12 +13,28 @@ use pgrx::{FromDatum, IntoDatum, pg_sys};
 ///
 /// # Safety
 /// `datum` is a varlena. The bytes live as long as the datum, or as the memory context that is current now.
+#[inline]
 pub unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     // SAFETY: by the caller's word this is a varlena; the packed form has a 1- or 4-byte header and is not compressed.
     unsafe {
-        let value = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+        let value: *mut pg_sys::varlena = datum.cast_mut_ptr();
+        let value = if is_plain(value) || is_short(value) { value } else { pg_sys::pg_detoast_datum_packed(value) };
         std::slice::from_raw_parts(pgrx::vardata_any(value).cast(), pgrx::varsize_any_exhdr(value))
     }
+}
+
+/// Whether a varlena has the 4-byte header and its bytes behind it.
+///
+/// # Safety
+/// `value` points to a varlena.
+#[inline]
+pub unsafe fn is_plain(value: *const pg_sys::varlena) -> bool {
+    unsafe { pgrx::varatt_is_4b_u(value) }
+}
+
+/// Whether it has the 1-byte header and its bytes behind it.
+unsafe fn is_short(value: *const pg_sys::varlena) -> bool {
+    unsafe { pgrx::varatt_is_1b(value) && !pgrx::varatt_is_1b_e(value) }
 }
 
 /// A new varlena with a 4-byte header and room for `length` bytes in the current memory context; `length` bytes of it

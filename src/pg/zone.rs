@@ -40,7 +40,10 @@ impl Zone {
             raise(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("time zone \"{}\" not recognized", String::from_utf8_lossy(name)),
-                Some("Use a full name such as 'Asia/Shanghai' or 'UTC'; SELECT name FROM pg_timezone_names lists them.".to_owned()),
+                Some(
+                    "Use a full name such as 'Asia/Shanghai' or 'UTC'; SELECT name FROM pg_timezone_names lists them."
+                        .to_owned(),
+                ),
             );
         }
         Zone { name: name.to_vec(), zone, stretches: Vec::new() }

@@ -21,12 +21,8 @@ impl LedgerRef<'_> {
     pub fn minus(self, other: LedgerRef<'_>) -> Result<Ledger, LedgerError> {
         merge(self, other, |here, there| {
             let day = here.or(there).map(|entry| entry.day);
-            let mut left = here.unwrap_or_else(|| Entry {
-                day: day.unwrap_or(Day::MIN),
-                events: 0,
-                gross: 0,
-                credit: 0,
-            });
+            let mut left =
+                here.unwrap_or_else(|| Entry { day: day.unwrap_or(Day::MIN), events: 0, gross: 0, credit: 0 });
             if let Some(there) = there {
                 left.subtract(&there)?;
             }

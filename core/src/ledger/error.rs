@@ -17,7 +17,11 @@ pub enum LedgerError {
     /// A day has more than 4,294,967,295 events.
     EventsOverflow(Day),
     /// A retraction takes more from a day than is there.
-    NegativeEvents { day: Day, present: u32, retracted: u32 },
+    NegativeEvents {
+        day: Day,
+        present: u32,
+        retracted: u32,
+    },
     /// A retraction takes more money from a day than is there.
     NegativeAmount(Day),
     /// A window of no days.
@@ -29,7 +33,9 @@ impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LedgerError::Corrupt(detail) => write!(f, "malformed ledger: {detail}"),
-            LedgerError::UnknownVersion(version) => write!(f, "unknown ledger format version {version}"),
+            LedgerError::UnknownVersion(version) => {
+                write!(f, "unknown ledger format version {version}")
+            }
             LedgerError::MalformedText(detail) => write!(f, "malformed ledger: {detail}"),
             LedgerError::AmountOverflow(day) => write!(f, "amount out of range on {day}"),
             LedgerError::EventsOverflow(day) => write!(f, "too many events on {day}"),
@@ -39,7 +45,9 @@ impl fmt::Display for LedgerError {
             LedgerError::NegativeAmount(day) => {
                 write!(f, "cannot retract more than the amounts that are there on {day}")
             }
-            LedgerError::EmptyWindow(days) => write!(f, "window_days must be at least 1, not {days}"),
+            LedgerError::EmptyWindow(days) => {
+                write!(f, "window_days must be at least 1, not {days}")
+            }
             LedgerError::OutOfMemory => f.write_str("out of memory"),
         }
     }
@@ -70,7 +78,9 @@ impl UserError for LedgerError {
             LedgerError::NegativeEvents { .. } | LedgerError::NegativeAmount(_) => {
                 "Only what was added to a ledger can be taken from it."
             }
-            LedgerError::EmptyWindow(_) => "A window of n days ends at as_of and starts n - 1 days before; NULL reads everything.",
+            LedgerError::EmptyWindow(_) => {
+                "A window of n days ends at as_of and starts n - 1 days before; NULL reads everything."
+            }
             LedgerError::UnknownVersion(_) => "Was it written by a newer version of pg_strata?",
             _ => return None,
         };

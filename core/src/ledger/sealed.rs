@@ -2,9 +2,9 @@
 //!
 //! After the header byte, for each day in ascending order, varints (LEB128, shortest form):
 //!
-//! 1. `gap << 2 | many << 1 | credits`, where `gap` is the zigzag day for the first entry and the days since the one
-//!    before, less one, for the others;
-//! 2. where `many` is set, the number of events (0 or more than 1);
+//! 1. `gap << 1 | unusual`, where `gap` is the zigzag distance from 2020-01-01 for the first entry and the days since
+//!    the one before, less one, for the others; usual is one event and no credits;
+//! 2. where unusual: `events << 1 | credits`;
 //! 3. where there are events, the gross amount;
 //! 4. where `credits` is set, the credits (more than 0).
 //!
@@ -16,6 +16,9 @@ use std::borrow::Cow;
 use crate::day::Day;
 
 use super::{Entry, Header, LedgerError, open};
+
+/// First days are counted from 2020-01-01, so that those of 2008 to 2031 take two bytes.
+const FIRST_DAYS_AROUND: i64 = 7_305;
 
 /// A sealed ledger that owns its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,7 +79,9 @@ impl Ledger {
     pub(super) fn from_sorted(entries: &[Entry], scale: u8) -> Result<Ledger, LedgerError> {
         let mut scale = scale;
         let mut divisor = 1;
-        while scale > 0 && entries.iter().all(|entry| entry.gross % (divisor * 10) == 0 && entry.credit % (divisor * 10) == 0) {
+        while scale > 0
+            && entries.iter().all(|entry| entry.gross % (divisor * 10) == 0 && entry.credit % (divisor * 10) == 0)
+        {
             divisor *= 10;
             scale -= 1;
         }
@@ -87,13 +92,14 @@ impl Ledger {
         for entry in entries.iter().filter(|entry| !entry.is_empty()) {
             let number = entry.day.number();
             let gap = match before {
-                None => zigzag(number),
+                None => zigzag(number as i64 - FIRST_DAYS_AROUND),
                 Some(before) => (number as i64 - before.number() as i64 - 1) as u64,
             };
-            let (many, credits) = (entry.events != 1, entry.credit != 0);
-            put_varint(&mut bytes, gap << 2 | (many as u64) << 1 | credits as u64);
-            if many {
-                put_varint(&mut bytes, entry.events as u64);
+            let credits = entry.credit != 0;
+            let unusual = entry.events != 1 || credits;
+            put_varint(&mut bytes, gap << 1 | unusual as u64);
+            if unusual {
+                put_varint(&mut bytes, (entry.events as u64) << 1 | credits as u64);
             }
             if entry.events > 0 {
                 put_varint(&mut bytes, (entry.gross / divisor) as u64);
@@ -148,15 +154,19 @@ pub struct Entries<'a> {
 impl Entries<'_> {
     fn read(&mut self) -> Result<Entry, LedgerError> {
         let tag = take_varint(&mut self.rest)?;
-        let (gap, many, credits) = (tag >> 2, tag & 2 != 0, tag & 1 != 0);
+        let (gap, unusual) = ((tag >> 1) as i64, tag & 1 != 0);
         let number = match self.before {
-            None => unzigzag(gap),
-            Some(before) => i64::try_from(gap).ok().and_then(|gap| gap.checked_add(before.number() as i64 + 1)),
+            None => unzigzag(gap).checked_add(FIRST_DAYS_AROUND),
+            Some(before) => gap.checked_add(before.number() as i64 + 1),
         };
         let day = number.and_then(Day::new).ok_or(LedgerError::Corrupt("day out of range"))?;
-        let events = match many {
-            false => 1,
-            true => u32::try_from(take_varint(&mut self.rest)?).map_err(|_| LedgerError::Corrupt("events out of range"))?,
+        let (events, credits) = match unusual {
+            false => (1, false),
+            true => {
+                let both = take_varint(&mut self.rest)?;
+                let events = u32::try_from(both >> 1).map_err(|_| LedgerError::Corrupt("events out of range"))?;
+                (events, both & 1 != 0)
+            }
         };
         let gross = if events > 0 { self.amount()? } else { 0 };
         let credit = if credits { self.amount()? } else { 0 };
@@ -185,12 +195,12 @@ impl Iterator for Entries<'_> {
     }
 }
 
-fn zigzag(number: i32) -> u64 {
-    ((number as i64) << 1 ^ (number as i64) >> 63) as u64
+fn zigzag(number: i64) -> u64 {
+    (number << 1 ^ number >> 63) as u64
 }
 
-fn unzigzag(value: u64) -> Option<i64> {
-    Some((value >> 1) as i64 ^ -((value & 1) as i64))
+fn unzigzag(value: i64) -> i64 {
+    value >> 1 ^ -(value & 1)
 }
 
 fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
@@ -213,7 +223,11 @@ fn take_varint(bytes: &mut &[u8]) -> Result<u64, LedgerError> {
         }
         value |= (byte as u64 & 0x7f) << shift;
         if byte < 0x80 {
-            return if byte == 0 && shift > 0 { Err(LedgerError::Corrupt("number not in shortest form")) } else { Ok(value) };
+            return if byte == 0 && shift > 0 {
+                Err(LedgerError::Corrupt("number not in shortest form"))
+            } else {
+                Ok(value)
+            };
         }
         shift += 7;
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::{ErrorKind, UserError};
+
 /// An error of this module. `Display` gives the message, [`hint`](Self::hint) a valid example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,28 +44,11 @@ pub enum ScoreError {
     OutOfMemory { bytes: usize },
 }
 
-/// The families of errors; the caller maps each to its own code (SQLSTATE).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// A parameter has a value that it cannot have (22023).
-    InvalidParameter,
-    /// Malformed text form (22P02).
-    InvalidText,
-    /// Malformed binary form (22P03, or XX001 when it was read from storage).
-    Corrupt,
-    /// A number is out of range (22003).
-    OutOfRange,
-    /// A limit of the program is reached (54000).
-    LimitExceeded,
-    /// No memory (53200).
-    OutOfMemory,
-}
-
-impl ScoreError {
-    pub fn kind(&self) -> ErrorKind {
+impl UserError for ScoreError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Text { .. } => ErrorKind::InvalidText,
-            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Text { .. } => ErrorKind::MalformedText,
+            Self::Corrupt { .. } => ErrorKind::MalformedBinary,
             Self::OutOfRange { .. } => ErrorKind::OutOfRange,
             Self::TooManyRows { .. } => ErrorKind::LimitExceeded,
             Self::OutOfMemory { .. } => ErrorKind::OutOfMemory,
@@ -72,7 +57,7 @@ impl ScoreError {
     }
 
     /// A sentence that shows what would be valid; `None` where the message says all there is to say.
-    pub fn hint(&self) -> Option<String> {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::UnknownName { valid, .. } => format!("Use one of {}.", quoted(valid)),
             Self::Bins { .. } => "Use a number from 2 to 10, for example bins => 5.".into(),
@@ -110,7 +95,9 @@ impl ScoreError {
             Self::Corrupt { .. } | Self::OutOfRange { .. } | Self::OutOfMemory { .. } => return None,
         })
     }
+}
 
+impl ScoreError {
     pub(crate) fn text(what: &'static str, reason: impl Into<String>) -> Self {
         Self::Text { what, reason: reason.into() }
     }
@@ -126,8 +113,12 @@ impl fmt::Display for ScoreError {
             Self::UnknownName { what, value, .. } => write!(f, "unknown {what} \"{value}\""),
             Self::Bins { value } => write!(f, "bins must be from 2 to 10, not {value}"),
             Self::ConfigChanged => write!(f, "bins, ties and best must stay the same within one aggregate"),
-            Self::NeedsFiveBins { what, bins } => write!(f, "{what} needs five bins, these cuts have {bins}"),
-            Self::ScoreOutOfRange { value, highest } => write!(f, "score {value} is not from 1 to {highest}"),
+            Self::NeedsFiveBins { what, bins } => {
+                write!(f, "{what} needs five bins, these cuts have {bins}")
+            }
+            Self::ScoreOutOfRange { value, highest } => {
+                write!(f, "score {value} is not from 1 to {highest}")
+            }
             Self::WrongReading { scheme, reads } => {
                 write!(f, "scheme \"{scheme}\" is read from {reads}")
             }

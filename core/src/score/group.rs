@@ -15,7 +15,25 @@ pub enum Split {
     /// The score is at least 4 of 5.
     Score4,
     /// Constants: recency at most, frequency at least, monetary at least.
-    Fixed { recency: Decimal, frequency: Decimal, monetary: Decimal },
+    Fixed(FixedSplit),
+}
+
+/// The constants of [`Split::Fixed`]. They need no cuts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FixedSplit {
+    pub recency: Decimal,
+    pub frequency: Decimal,
+    pub monetary: Decimal,
+}
+
+impl FixedSplit {
+    pub fn group(self, row: RfmRow) -> Group {
+        Group {
+            recency: Decimal::from(row.recency) <= self.recency,
+            frequency: Decimal::from(row.frequency) >= self.frequency,
+            monetary: row.monetary >= self.monetary,
+        }
+    }
 }
 
 /// The names of all splits.
@@ -28,7 +46,8 @@ impl Split {
     /// [`ScoreError::UnknownName`], [`ScoreError::FixedMissing`], [`ScoreError::FixedUnused`].
     pub fn by_name(name: &str, fixed: Option<[Decimal; 3]>) -> Result<Self, ScoreError> {
         let [raw_mean, score_mean, score_4, by_constants] = SPLIT_NAMES;
-        let constants = fixed.map(|[recency, frequency, monetary]| Self::Fixed { recency, frequency, monetary });
+        let constants =
+            fixed.map(|[recency, frequency, monetary]| Self::Fixed(FixedSplit { recency, frequency, monetary }));
         let choices = [
             (raw_mean, Some(Self::RawMean)),
             (score_mean, Some(Self::ScoreMean)),
@@ -79,10 +98,6 @@ pub fn rfm_group(row: RfmRow, cuts: &RfmCuts, split: Split) -> Result<Group, Sco
             let scores = scores();
             Group { recency: scores.r >= 4, frequency: scores.f >= 4, monetary: scores.m >= 4 }
         }
-        Split::Fixed { recency: recent, frequency: often, monetary: much } => Group {
-            recency: Decimal::from(recency) <= recent,
-            frequency: Decimal::from(frequency) >= often,
-            monetary: monetary >= much,
-        },
+        Split::Fixed(constants) => constants.group(row),
     })
 }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `policy` | the choices: [`Bins`], [`Ties`], [`Best`] and the score formula itself |
 //! | `cuts`, `rfm` | the summaries of one metric and of the three RFM metrics |
+//! | `quantile` | scores of a whole set at once, without cuts |
 //! | `total` | an exact sum of decimals, for exact comparisons with the mean |
 //! | `text`, `binary` | their readable and their compact form |
 //! | `state` | the mergeable aggregate state: flat bytes that somebody else owns |
@@ -18,6 +19,7 @@ mod cuts;
 mod error;
 mod group;
 mod policy;
+mod quantile;
 mod rfm;
 mod scheme;
 mod state;
@@ -25,9 +27,10 @@ mod text;
 mod total;
 
 pub use cuts::Cuts;
-pub use error::{ErrorKind, ScoreError};
-pub use group::{Group, SPLIT_NAMES, Split, rfm_group};
+pub use error::ScoreError;
+pub use group::{FixedSplit, Group, SPLIT_NAMES, Split, rfm_group};
 pub use policy::{Best, Bins, CutsConfig, RfmConfig, Ties};
+pub use quantile::quantile_scores;
 pub use rfm::{RfmCuts, RfmRow, RfmScores};
 pub use scheme::{Lang, Scheme, Segment, segment};
 pub use state::{

@@ -365,7 +365,9 @@ impl Entry for Observation {
         let mut last: Option<Self> = None;
         let mut left = 0;
         for place in 0..entries.len() {
-            let Some(entry) = Self::unpack(&entries[place]) else { continue };
+            let Some(entry) = Self::unpack(&entries[place]) else {
+                continue;
+            };
             match &mut last {
                 Some(last) if compare(last.value, entry.value).is_eq() => {
                     last.count = last

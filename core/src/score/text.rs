@@ -90,7 +90,9 @@ fn decimal(number: &RawValue) -> Result<Decimal, String> {
 
 fn explained(error: ScoreError) -> String {
     match &error {
-        ScoreError::UnknownName { valid, .. } => format!("{error}, use one of {}", valid.join(", ")),
+        ScoreError::UnknownName { valid, .. } => {
+            format!("{error}, use one of {}", valid.join(", "))
+        }
         _ => error.to_string(),
     }
 }
