@@ -1,9 +1,11 @@
 //! The algorithms of pg_strata. Nothing here knows PostgreSQL: everything can be read, tested and fuzzed without a server.
 //!
 //! * [`ledger`]: a user's activity as one small value that merges, retracts and can be read as of any day.
+//! * [`bulk`]: all users at once, partitioned by hash and folded in the cache.
 //! * [`score`]: cut points, tie policies, RFM scores and segment maps.
 //! * [`lifecycle`]: the stage of a user in the customer lifecycle.
 
+pub mod bulk;
 pub mod day;
 pub mod error;
 pub mod ledger;

@@ -20,7 +20,7 @@ impl Entry {
     }
 
     /// Adds what happened on the same day.
-    pub(super) fn add(&mut self, other: &Entry) -> Result<(), LedgerError> {
+    pub(crate) fn add(&mut self, other: &Entry) -> Result<(), LedgerError> {
         let overflow = LedgerError::AmountOverflow(self.day);
         self.events = self.events.checked_add(other.events).ok_or(LedgerError::EventsOverflow(self.day))?;
         self.gross = self.gross.checked_add(other.gross).ok_or(overflow.clone())?;
@@ -41,7 +41,7 @@ impl Entry {
     }
 
     /// The same entry with amounts at a larger scale.
-    pub(super) fn raised(self, decimals: u8) -> Result<Entry, LedgerError> {
+    pub(crate) fn raised(self, decimals: u8) -> Result<Entry, LedgerError> {
         let factor = POWERS_OF_TEN[decimals as usize];
         let raise = |amount: i64| amount.checked_mul(factor).ok_or(LedgerError::AmountOverflow(self.day));
         Ok(Entry { gross: raise(self.gross)?, credit: raise(self.credit)?, ..self })

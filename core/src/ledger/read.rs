@@ -24,6 +24,17 @@ impl Window {
             None => Ok(Window { first: i64::MIN, as_of }),
         }
     }
+
+    /// The last day.
+    pub fn as_of(self) -> Day {
+        self.as_of
+    }
+
+    /// Whether the day is counted.
+    #[inline]
+    pub fn contains(self, day: Day) -> bool {
+        day <= self.as_of && day.number() as i64 >= self.first
+    }
 }
 
 /// Everything that a ledger says of the days of a [`Window`], from one pass.

@@ -61,7 +61,7 @@ impl Ledger {
     }
 
     /// Entries in any order, amounts at `scale`; those of one day are summed.
-    pub(super) fn from_entries(entries: &mut Vec<Entry>, scale: u8) -> Result<Ledger, LedgerError> {
+    pub(crate) fn from_entries(entries: &mut Vec<Entry>, scale: u8) -> Result<Ledger, LedgerError> {
         entries.sort_unstable_by_key(|entry| entry.day);
         let mut overflow = Ok(());
         entries.dedup_by(|next, kept| {
@@ -76,7 +76,7 @@ impl Ledger {
     }
 
     /// Entries of ascending days, amounts at `scale`.
-    pub(super) fn from_sorted(entries: &[Entry], scale: u8) -> Result<Ledger, LedgerError> {
+    pub(crate) fn from_sorted(entries: &[Entry], scale: u8) -> Result<Ledger, LedgerError> {
         let mut scale = scale;
         let mut divisor = 1;
         while scale > 0
