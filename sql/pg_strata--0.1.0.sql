@@ -57,46 +57,180 @@ CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/rfm.rs
--- rfm_cuts_agg and rfm_score. The state is a flat bytea, as that of cuts_agg.
+-- src/rfm_job.rs
+-- The main job in one call. STABLE: the caller's snapshot, and nothing but reading.
 
-CREATE FUNCTION rfm_cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_combine';
-CREATE FUNCTION rfm_cuts_agg_final(bytea) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_final_wrapper';
+-- With the user as text.
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id text,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
-CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
-CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+-- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint. One function for each
+-- type, not a polymorphic one: PostgreSQL mistakes the row type of those when arguments are named in another order.
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    user_type bigint,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id bigint,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
-CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
-CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    user_type integer,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id integer,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
-CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
-CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer, ties text) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    user_type uuid,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id uuid,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
-CREATE FUNCTION rfm_score(recency integer, frequency bigint, monetary numeric, cuts rfm_cuts) RETURNS rfm_scores IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_score';
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    user_type text,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id text,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+
+CREATE FUNCTION rfm_summary(
+    query text,
+    as_of date,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    segment text,
+    users bigint,
+    share numeric,
+    revenue numeric,
+    revenue_share numeric,
+    average_recency numeric,
+    average_frequency numeric,
+    average_monetary numeric
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_summary';
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/score.rs
--- cuts_agg, and the window function quantile_score. The state is a flat bytea: parallel workers and sharded servers can ship it.
+-- src/bulk.rs
+-- All users of a query at once. bulk_agg is the engine; it works only below the functions that start it.
 
-CREATE FUNCTION cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_combine';
-CREATE FUNCTION cuts_agg_final(bytea) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_final_wrapper';
+CREATE FUNCTION bulk_agg_transition(internal, "any", "any", "any", text, date, integer) RETURNS internal IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_transition';
+CREATE FUNCTION bulk_agg_serialize(internal) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_serialize';
+CREATE FUNCTION bulk_agg_deserialize(bytea, internal) RETURNS internal IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_deserialize';
+CREATE FUNCTION bulk_agg_combine(internal, internal) RETURNS internal IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_combine';
+CREATE FUNCTION bulk_agg_final(internal) RETURNS void IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_final';
+CREATE AGGREGATE bulk_agg("any", "any", "any", time_zone text, as_of date, window_days integer) (
+    SFUNC = bulk_agg_transition,
+    STYPE = internal,
+    SSPACE = 1048576,
+    FINALFUNC = bulk_agg_final,
+    FINALFUNC_MODIFY = READ_WRITE,
+    COMBINEFUNC = bulk_agg_combine,
+    SERIALFUNC = bulk_agg_serialize,
+    DESERIALFUNC = bulk_agg_deserialize,
+    PARALLEL = SAFE
+);
 
-CREATE FUNCTION cuts_agg_transition(bytea, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
-CREATE AGGREGATE cuts_agg(value numeric) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
-CREATE AGGREGATE cuts_agg(value numeric, bins integer) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
-CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
-CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text, best text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION quantile_score(value anyelement, bins integer) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
-CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
-CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text, best text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
+-- STABLE: the caller's snapshot, and nothing but reading.
+CREATE FUNCTION ledgers(query text, time_zone text DEFAULT NULL)
+RETURNS TABLE (user_id text, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+-- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint.
+CREATE FUNCTION ledgers(query text, user_type bigint, time_zone text DEFAULT NULL)
+RETURNS TABLE (user_id bigint, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+CREATE FUNCTION ledgers(query text, user_type integer, time_zone text DEFAULT NULL)
+RETURNS TABLE (user_id integer, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+CREATE FUNCTION ledgers(query text, user_type uuid, time_zone text DEFAULT NULL)
+RETURNS TABLE (user_id uuid, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+CREATE FUNCTION ledgers(query text, user_type text, time_zone text DEFAULT NULL)
+RETURNS TABLE (user_id text, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -192,6 +326,49 @@ CREATE FUNCTION ledger_agg_transition(ledger, timestamptz, text) RETURNS ledger 
 CREATE AGGREGATE ledger_agg(at timestamptz, time_zone text) (SFUNC = ledger_agg_transition, STYPE = ledger, SSPACE = 256, FINALFUNC = ledger_seal, COMBINEFUNC = ledger_merge, PARALLEL = SAFE);
 
 CREATE AGGREGATE rollup(ledger ledger) (SFUNC = ledger_merge, STYPE = ledger, SSPACE = 256, FINALFUNC = ledger_seal, COMBINEFUNC = ledger_merge, PARALLEL = SAFE);
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- rfm_cuts_agg and rfm_score. The state is a flat bytea, as that of cuts_agg.
+
+CREATE FUNCTION rfm_cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_combine';
+CREATE FUNCTION rfm_cuts_agg_final(bytea) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_final_wrapper';
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer, ties text) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_score(recency integer, frequency bigint, monetary numeric, cuts rfm_cuts) RETURNS rfm_scores IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_score';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/score.rs
+-- cuts_agg, and the window function quantile_score. The state is a flat bytea: parallel workers and sharded servers can ship it.
+
+CREATE FUNCTION cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_combine';
+CREATE FUNCTION cuts_agg_final(bytea) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_final_wrapper';
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text, best text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION quantile_score(value anyelement, bins integer) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
+CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
+CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text, best text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -654,114 +831,6 @@ CREATE  FUNCTION "rfm_group"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'rfm_group_wrapper';
-/* </end connected objects> */
-
-/* <begin connected objects> */
--- src/rfm_job.rs
--- pg_strata::rfm_job::rfm_query
-CREATE  FUNCTION "rfm_query"(
-	"query" TEXT, /* Option < & str > */
-	"as_of" date, /* Option < Date > */
-	"time_zone" TEXT, /* Option < & str > */
-	"bins" INT, /* Option < i32 > */
-	"ties" TEXT, /* Option < & str > */
-	"scheme" TEXT, /* Option < & str > */
-	"lang" TEXT, /* Option < & str > */
-	"window_days" INT, /* Option < i32 > */
-	"user_type" oid, /* Option < pg_sys :: Oid > */
-	"summary" bool /* Option < bool > */
-) RETURNS TEXT /* String */
-STABLE
-LANGUAGE c /* Rust */
-AS 'MODULE_PATHNAME', 'rfm_query_wrapper';
-/* </end connected objects> */
-
-/* <begin connected objects> */
--- src/rfm_job.rs
--- requires:
---   rfm_query
-
--- The main job in one call. STABLE: the caller's snapshot, and nothing but reading.
-
--- With the user as text.
-CREATE FUNCTION rfm(
-    query text,
-    as_of date,
-    time_zone text DEFAULT NULL,
-    bins integer DEFAULT 5,
-    ties text DEFAULT 'min',
-    scheme text DEFAULT 'eleven',
-    lang text DEFAULT 'en',
-    window_days integer DEFAULT NULL
-) RETURNS TABLE (
-    user_id text,
-    recency integer,
-    frequency bigint,
-    monetary numeric,
-    r smallint,
-    f smallint,
-    m smallint,
-    code text,
-    segment text
-) LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
-                                          'pg_catalog.text'::pg_catalog.regtype, false);
-END
-$$;
-
--- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint.
-CREATE FUNCTION rfm(
-    query text,
-    as_of date,
-    user_type anyelement,
-    time_zone text DEFAULT NULL,
-    bins integer DEFAULT 5,
-    ties text DEFAULT 'min',
-    scheme text DEFAULT 'eleven',
-    lang text DEFAULT 'en',
-    window_days integer DEFAULT NULL
-) RETURNS TABLE (
-    user_id anyelement,
-    recency integer,
-    frequency bigint,
-    monetary numeric,
-    r smallint,
-    f smallint,
-    m smallint,
-    code text,
-    segment text
-) LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
-                                          pg_catalog.pg_typeof(user_type), false);
-END
-$$;
-
-CREATE FUNCTION rfm_summary(
-    query text,
-    as_of date,
-    time_zone text DEFAULT NULL,
-    bins integer DEFAULT 5,
-    ties text DEFAULT 'min',
-    scheme text DEFAULT 'eleven',
-    lang text DEFAULT 'en',
-    window_days integer DEFAULT NULL
-) RETURNS TABLE (
-    segment text,
-    users bigint,
-    share numeric,
-    revenue numeric,
-    revenue_share numeric,
-    average_recency numeric,
-    average_frequency numeric,
-    average_monetary numeric
-) LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
-                                          'pg_catalog.text'::pg_catalog.regtype, true);
-END
-$$;
 /* </end connected objects> */
 
 /* <begin connected objects> */

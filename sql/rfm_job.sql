@@ -20,18 +20,14 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
-                                          'pg_catalog.text'::pg_catalog.regtype, false);
-END
-$$;
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
--- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint.
+-- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint. One function for each
+-- type, not a polymorphic one: PostgreSQL mistakes the row type of those when arguments are named in another order.
 CREATE FUNCTION rfm(
     query text,
     as_of date,
-    user_type anyelement,
+    user_type bigint,
     time_zone text DEFAULT NULL,
     bins integer DEFAULT 5,
     ties text DEFAULT 'min',
@@ -39,7 +35,7 @@ CREATE FUNCTION rfm(
     lang text DEFAULT 'en',
     window_days integer DEFAULT NULL
 ) RETURNS TABLE (
-    user_id anyelement,
+    user_id bigint,
     recency integer,
     frequency bigint,
     monetary numeric,
@@ -48,12 +44,73 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
-                                          pg_catalog.pg_typeof(user_type), false);
-END
-$$;
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    user_type integer,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id integer,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    user_type uuid,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id uuid,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+
+CREATE FUNCTION rfm(
+    query text,
+    as_of date,
+    user_type text,
+    time_zone text DEFAULT NULL,
+    bins integer DEFAULT 5,
+    ties text DEFAULT 'min',
+    scheme text DEFAULT 'eleven',
+    lang text DEFAULT 'en',
+    window_days integer DEFAULT NULL
+) RETURNS TABLE (
+    user_id text,
+    recency integer,
+    frequency bigint,
+    monetary numeric,
+    r smallint,
+    f smallint,
+    m smallint,
+    code text,
+    segment text
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 CREATE FUNCTION rfm_summary(
     query text,
@@ -73,9 +130,4 @@ CREATE FUNCTION rfm_summary(
     average_recency numeric,
     average_frequency numeric,
     average_monetary numeric
-) LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN QUERY EXECUTE strata.rfm_query(query, as_of, time_zone, bins, ties, scheme, lang, window_days,
-                                          'pg_catalog.text'::pg_catalog.regtype, true);
-END
-$$;
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_summary';

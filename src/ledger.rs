@@ -10,15 +10,14 @@ use strata_core::day::Day;
 use strata_core::ledger::{
     self, Entry, Ledger, LedgerError, LedgerRef, OpenLedger, Push, Reading, SMALLEST_OPEN, Window,
 };
-use strata_core::money::{Money, NotMoney};
 
 use crate::error::{OrRaise, raise};
+use crate::event::EventColumns;
 use crate::pg::aggregate::{self, Growing};
 use crate::pg::call::Call;
-use crate::pg::date::{self, as_of, day_of_timestamp};
+use crate::pg::date::{self, as_of};
 use crate::pg::numeric::{self, Exact};
 use crate::pg::varlena::{In, Out, OwnType};
-use crate::pg::zone::Zone;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The type
@@ -80,144 +79,6 @@ fn ledger_send(ledger: LedgerIn<'_>) -> Vec<u8> {
 
 ::pgrx::extension_sql_file!("../sql/ledger_agg.sql", name = "ledger_agg");
 
-/// What `ledger_agg` keeps at a call site: the types of its arguments and the time zone.
-struct Columns {
-    time: Time,
-    amount: Amount,
-    zone_argument: Option<usize>,
-    zone: Option<Zone>,
-}
-
-#[derive(Clone, Copy)]
-enum Time {
-    Date,
-    Timestamp,
-    TimestampTz,
-}
-
-#[derive(Clone, Copy)]
-enum Amount {
-    None,
-    Numeric,
-    BigInt,
-    Integer,
-    Double,
-}
-
-const AT: usize = 1;
-const AMOUNT: usize = 2;
-
-impl Columns {
-    fn of(call: &Call<'_>) -> Columns {
-        let time = match call.type_of(AT) {
-            pg_sys::DATEOID => Time::Date,
-            pg_sys::TIMESTAMPOID => Time::Timestamp,
-            _ => Time::TimestampTz,
-        };
-        let (amount, zone_argument) = match (call.arity(), call.type_of(AMOUNT)) {
-            (..=AMOUNT, _) => (Amount::None, None),
-            (_, pg_sys::TEXTOID) => (Amount::None, Some(AMOUNT)),
-            (arity, amount) => {
-                let amount = match amount {
-                    pg_sys::NUMERICOID => Amount::Numeric,
-                    pg_sys::INT8OID => Amount::BigInt,
-                    pg_sys::INT4OID => Amount::Integer,
-                    _ => Amount::Double,
-                };
-                (amount, (arity > AMOUNT + 1).then_some(AMOUNT + 1))
-            }
-        };
-        Columns { time, amount, zone_argument, zone: None }
-    }
-
-    /// The row's day.
-    #[inline]
-    fn day(&mut self, call: &Call<'_>, at: pg_sys::Datum) -> Day {
-        let at = at.value() as i64;
-        let day = match self.time {
-            Time::Date => date::finite(at as i32),
-            Time::Timestamp => day_of_timestamp(at),
-            Time::TimestampTz => self.zone(call).day_of(at),
-        };
-        day.unwrap_or_else(|| {
-            raise(
-                PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
-                "an event at infinity has no day",
-                Some("Leave such rows out, as in: ledger_agg(at, amount) FILTER (WHERE isfinite(at)).".to_owned()),
-            )
-        })
-    }
-
-    #[inline]
-    fn zone(&mut self, call: &Call<'_>) -> &mut Zone {
-        // SAFETY: sql/ledger_agg.sql declares the argument as text.
-        let name = self
-            .zone_argument
-            .and_then(|argument| call.arg(argument))
-            .map(|datum| unsafe { crate::pg::varlena::bytes_of(datum) });
-        let Some(name) = name else {
-            raise(
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                "a timestamp with time zone needs to know where a day begins",
-                Some(
-                    "Name the time zone, as in ledger_agg(at, amount, 'Asia/Shanghai'), or pass at AT TIME ZONE 'Asia/Shanghai'."
-                        .to_owned(),
-                ),
-            )
-        };
-        match &mut self.zone {
-            Some(zone) if zone.is_named(name) => {}
-            zone => *zone = Some(Zone::by_name(name)),
-        }
-        self.zone.as_mut().unwrap_or_else(|| unreachable!("set above"))
-    }
-
-    /// The row's amount; a NULL is 0.
-    #[inline]
-    fn amount(&self, call: &Call<'_>) -> Money {
-        let Some(datum) = call.arg(AMOUNT) else {
-            return Money::ZERO;
-        };
-        // SAFETY: the datum is of the type that the catalog declares for this argument.
-        let money = match self.amount {
-            Amount::None => return Money::ZERO,
-            Amount::Numeric => unsafe { numeric::money_of(datum) },
-            Amount::BigInt => Money::new(datum.value() as i64 as i128, 0),
-            Amount::Integer => Money::new(datum.value() as i32 as i128, 0),
-            Amount::Double => Money::from_f64(f64::from_bits(datum.value() as u64)),
-        };
-        money.unwrap_or_else(|error| self.refuse(error, datum))
-    }
-
-    #[cold]
-    fn refuse(&self, error: NotMoney, datum: pg_sys::Datum) -> ! {
-        // SAFETY: the amount is a numeric in this arm.
-        let shown = match self.amount {
-            Amount::Numeric => unsafe { AnyNumeric::from_datum(datum, false) }.map_or(String::new(), |n| n.to_string()),
-            Amount::Double => f64::from_bits(datum.value() as u64).to_string(),
-            _ => (datum.value() as i64).to_string(),
-        };
-        let (code, message, hint) = match error {
-            NotMoney::NotFinite => (
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("amount {shown} is not a finite number"),
-                "Use NULL for an event without an amount.",
-            ),
-            NotMoney::TooManyDecimals => (
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("amount {shown} has more than 6 decimals"),
-                "Round it first, as in ledger_agg(at, round(amount, 6)).",
-            ),
-            NotMoney::OutOfRange => (
-                PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-                format!("amount {shown} is out of range"),
-                "An amount without its decimal point must be less than 9223372036854775808.",
-            ),
-        };
-        raise(code, message, Some(hint.to_owned()))
-    }
-}
-
 impl Growing for LedgerType {
     const SMALLEST: usize = SMALLEST_OPEN;
 
@@ -230,6 +91,8 @@ fn create(bytes: &mut [u8]) {
     OpenLedger::create(bytes);
 }
 
+const AT: usize = 1;
+
 /// Transition function of every `ledger_agg`: (state, at [, amount] [, time_zone]).
 #[pg_guard]
 #[unsafe(no_mangle)]
@@ -240,7 +103,7 @@ unsafe extern "C-unwind" fn ledger_agg_transition(fcinfo: pg_sys::FunctionCallIn
         let Some(at) = call.arg(AT) else {
             return call.arg(0).unwrap_or_else(|| call.null());
         };
-        let columns = call.kept(|| Columns::of(&call));
+        let columns = call.kept(|| EventColumns::of(&call, AT));
         let day = columns.day(&call, at);
         let amount = columns.amount(&call);
         aggregate::advance::<LedgerType>(call.arg(0), create, |bytes| {

@@ -1,7 +1,9 @@
 //! The extension: one file for each SQL feature, thin. A feature unpacks datums, calls `strata_core`, packs the answer.
 //! Everything unsafe lives in [`pg`].
 
+mod bulk;
 mod error;
+mod event;
 mod ledger;
 mod lifecycle;
 mod pg;

@@ -1,149 +1,238 @@
-//! The main job, from raw events to named segments: `strata.rfm` and `strata.rfm_summary`.
-//!
-//! Both are composed of the public functions. [`rfm_query`] checks the arguments, asks what the caller's query returns
-//! and writes the whole statement; the SQL functions (sql/rfm_job.sql) run it with the caller's rights and search path.
+//! The main job, from raw events or stored ledgers to named segments: `strata.rfm` and `strata.rfm_summary`.
 
-use pgrx::datum::Date;
 use pgrx::prelude::*;
+use rust_decimal::{Decimal, RoundingStrategy};
+use strata_core::bulk::{Key, Metrics};
+use strata_core::day::Day;
 use strata_core::ledger::Window;
-use strata_core::score::{Bins, Scheme, Ties};
+use strata_core::score::{Bins, Lang, RfmConfig, RfmCuts, RfmRow, RfmScores, Scheme, Split, Ties, rfm_group};
 
+use crate::bulk::build;
 use crate::error::{OrRaise, not_null, raise};
-use crate::pg::date::as_of;
-use crate::pg::query::{Column, columns_of, literal, type_name};
-use crate::pg::zone::Zone;
+use crate::pg::call::Call;
+use crate::pg::date;
+use crate::pg::numeric::numeric_of;
+use crate::pg::rows::Rows;
+use crate::pg::varlena;
 use crate::rfm::{lang_argument, scheme_argument};
 
-::pgrx::extension_sql_file!("../sql/rfm_job.sql", name = "rfm_job", requires = [rfm_query]);
+::pgrx::extension_sql_file!("../sql/rfm_job.sql", name = "rfm_job");
 
-const SHAPE: &str =
-    "The query returns (user, time [, amount]), for example: SELECT customer_id, ordered_at, amount FROM orders.";
-
-/// The statement that `rfm` runs, with `summary` that of `rfm_summary`.
-#[pg_extern(stable)]
-#[allow(clippy::too_many_arguments, reason = "these are the arguments of strata.rfm")]
-fn rfm_query(
-    query: Option<&str>,
-    as_of: Option<Date>,
-    time_zone: Option<&str>,
-    bins: Option<i32>,
-    ties: Option<&str>,
-    scheme: Option<&str>,
-    lang: Option<&str>,
+/// The arguments of a call: (query, as_of [, user_type], time_zone, bins, ties, scheme, lang, window_days).
+struct Job<'a> {
+    query: Option<&'a str>,
+    time_zone: Option<&'a str>,
+    as_of: Day,
     window_days: Option<i32>,
-    user_type: Option<pg_sys::Oid>,
-    summary: Option<bool>,
-) -> String {
-    let query = not_null(query, "query", SHAPE).trim_end().trim_end_matches(';');
-    let as_of = self::as_of(as_of);
-    Window::new(as_of, window_days).or_raise();
-    let bins = Bins::new(not_null(bins, "bins", "Use a number from 2 to 10, for example bins => 5.").into()).or_raise();
-    let ties = not_null(ties, "ties", "For example ties => 'min'.").parse::<Ties>().or_raise();
-    let lang_name = lang.unwrap_or_default();
-    let (scheme, lang) = (scheme_argument(scheme), lang_argument(lang));
-    scheme.require_bins(bins).or_raise();
+    window: Window,
+    config: RfmConfig,
+    scheme: &'static Scheme,
+    lang: Lang,
+}
 
-    let columns = columns_of(query);
-    let user_type = type_name(user_type.unwrap_or(pg_sys::TEXTOID));
-    let ledger = ledger_expression(&columns, time_zone);
-    let window = window_days.map_or("NULL".to_owned(), |days| days.to_string());
-    let segment = match scheme.reads_groups() {
-        true => format!("strata.rfm_group(recency, frequency, monetary, cuts, 'score_mean', '{lang_name}')"),
-        false => format!("strata.rfm_segment(scores, '{}', '{lang_name}')", scheme.name()),
-    };
-    let events = if columns.len() == 2 { "events (user_id, at)" } else { "events (user_id, at, amount)" };
-    let bins = bins.get();
-    let users = format!(
-        "WITH ledgers AS (
-    SELECT user_id::{user_type} AS user_id, strata.clip({ledger}, NULL, DATE '{as_of}') AS ledger
-    FROM (
-{query}
-    ) AS {events}
-    WHERE user_id IS NOT NULL
-    GROUP BY 1
-), users AS MATERIALIZED (
-    SELECT user_id,
-           strata.recency(ledger, DATE '{as_of}') AS recency,
-           strata.frequency(ledger, DATE '{as_of}', {window}) AS frequency,
-           strata.monetary(ledger, DATE '{as_of}', {window}) AS monetary
-    FROM ledgers
-    WHERE ledger OPERATOR(strata.<>) strata.ledger '{{}}'
-), cuts AS (
-    SELECT strata.rfm_cuts_agg(recency, frequency, monetary, {bins}, '{ties}') AS cuts FROM users
-), segments AS (
-    SELECT user_id, recency, frequency, monetary, scores, {segment} AS segment
-    FROM users, cuts, LATERAL (SELECT strata.rfm_score(recency, frequency, monetary, cuts) OFFSET 0) AS scored (scores)
-)"
-    );
-    match summary.unwrap_or(false) {
-        false => format!(
-            "{users}
-SELECT user_id, recency, frequency, monetary, (scores).r, (scores).f, (scores).m, strata.rfm_code(scores), segment
-FROM segments"
-        ),
-        true => format!(
-            "{users}
-SELECT segment,
-       count(*),
-       round(count(*) / sum(count(*)) OVER (), 4),
-       sum(monetary),
-       round(sum(monetary) / nullif(sum(sum(monetary)) OVER (), 0), 4),
-       round(avg(recency), 2),
-       round(avg(frequency), 2),
-       round(avg(monetary), 2)
-FROM segments
-GROUP BY segment
-ORDER BY array_position(ARRAY[{}], segment)",
-            labels(scheme, lang)
-        ),
+impl<'a> Job<'a> {
+    /// # Safety
+    /// SQL declares the arguments as above.
+    unsafe fn of(call: &Call<'a>) -> Job<'a> {
+        // the optional user_type, of which only the type is wanted, shifts those behind it
+        let options = call.arity() - 6;
+        // SAFETY: by the caller's word.
+        let text = |index: usize| unsafe { varlena::text(call.arg(index)) };
+        let integer = |index: usize| call.arg(index).map(|datum| datum.value() as i32);
+
+        let as_of = date::as_of_datum(call.arg(1));
+        let window_days = integer(options + 5);
+        let window = Window::new(as_of, window_days).or_raise();
+        let bins = not_null(integer(options + 1), "bins", "Use a number from 2 to 10, for example bins => 5.");
+        let bins = Bins::new(bins.into()).or_raise();
+        let ties = not_null(text(options + 2), "ties", "For example ties => 'min'.").parse::<Ties>().or_raise();
+        let (scheme, lang) = (scheme_argument(text(options + 3)), lang_argument(text(options + 4)));
+        scheme.require_bins(bins).or_raise();
+        let (query, time_zone, config) = (text(0), text(options), RfmConfig { bins, ties });
+        Job { query, time_zone, as_of, window_days, window, config, scheme, lang }
     }
 }
 
-/// All labels of a scheme in its order, as SQL literals.
-fn labels(scheme: &Scheme, lang: strata_core::score::Lang) -> String {
-    let labels: Vec<String> = scheme.segments().iter().map(|segment| literal(segment.label(lang))).collect();
-    labels.join(", ")
+/// All users of a job with their metrics, scored.
+struct Scored {
+    users: Vec<UserMetrics>,
+    /// The keys that are bytes, one after the other.
+    key_bytes: Vec<u8>,
+    cuts: Option<RfmCuts>,
 }
 
-/// The `ledger_agg` for the columns that the query returns.
-fn ledger_expression(columns: &[Column], time_zone: Option<&str>) -> String {
-    let (time, amount) = match columns {
-        [_, time] => (time, None),
-        [_, time, amount] => (time, Some(amount)),
-        _ => raise(
-            PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            format!("the query returns {} columns, not 2 or 3", columns.len()),
-            Some(SHAPE.to_owned()),
-        ),
-    };
-    let zone = time_zone.map(|zone| {
-        Zone::by_name(zone.as_bytes());
-        literal(zone)
-    });
-    let zone = match (time.type_oid, zone) {
-        (pg_sys::DATEOID | pg_sys::TIMESTAMPOID, _) => None,
-        (pg_sys::TIMESTAMPTZOID, Some(zone)) => Some(zone),
-        (pg_sys::TIMESTAMPTZOID, None) => raise(
-            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            format!("column \"{}\" is a timestamp with time zone: where does a day begin?", time.name),
-            Some("Name the time zone, for example time_zone => 'Asia/Shanghai'.".to_owned()),
-        ),
-        _ => raise(
-            PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            format!("column \"{}\" must be a date or a timestamp, not {}", time.name, time.type_name()),
-            Some(SHAPE.to_owned()),
-        ),
-    };
-    let amount = amount.map(|amount| match amount.type_oid {
-        pg_sys::NUMERICOID | pg_sys::INT8OID | pg_sys::INT4OID | pg_sys::FLOAT8OID => "amount",
-        pg_sys::INT2OID => "amount::integer",
-        pg_sys::FLOAT4OID => "amount::double precision",
-        _ => raise(
-            PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            format!("column \"{}\" must be a number, not {}", amount.name, amount.type_name()),
-            Some(SHAPE.to_owned()),
-        ),
-    });
-    let arguments: Vec<&str> = ["at"].into_iter().chain(amount).chain(zone.as_deref()).collect();
-    format!("strata.ledger_agg({})", arguments.join(", "))
+struct UserMetrics {
+    key: StoredKey,
+    /// Days since the last active day; `None` for a user with credits only.
+    recency: Option<i32>,
+    frequency: i64,
+    monetary: Decimal,
 }
+
+enum StoredKey {
+    Integer(i64),
+    /// From here to there in `key_bytes`.
+    Bytes(usize, usize),
+}
+
+impl UserMetrics {
+    fn row(&self) -> Option<RfmRow> {
+        Some(RfmRow { recency: self.recency?, frequency: self.frequency, monetary: self.monetary })
+    }
+}
+
+impl Scored {
+    /// Runs the job's query. Users without anything by `as_of` are left out.
+    fn of(job: &Job<'_>, user_type: pg_sys::Oid) -> (Scored, impl Fn(Key<'_>) -> pg_sys::Datum + use<>) {
+        let built = build(job.query, job.time_zone, user_type, Some((job.as_of, job.window_days)));
+        let key_datum = built.key_datum();
+        let (mut users, mut key_bytes) = (Vec::new(), Vec::new());
+        built.visit(|group| {
+            let Some(Metrics { last_day, frequency, monetary }) = group.metrics(job.window)? else { return Ok(()) };
+            reserve(&mut users, 1);
+            let key = match group.key() {
+                Key::Integer(number) => StoredKey::Integer(number),
+                Key::Bytes(bytes) => {
+                    reserve(&mut key_bytes, bytes.len());
+                    let start = key_bytes.len();
+                    key_bytes.extend_from_slice(bytes);
+                    StoredKey::Bytes(start, key_bytes.len())
+                }
+            };
+            let recency = last_day.map(|last| job.as_of.number() - last.number());
+            users.push(UserMetrics { key, recency, frequency, monetary });
+            Ok(())
+        });
+        let cuts = RfmCuts::from_rows(job.config, users.iter().filter_map(UserMetrics::row)).or_raise();
+        (Scored { users, key_bytes, cuts }, key_datum)
+    }
+
+    fn key(&self, user: &UserMetrics) -> Key<'_> {
+        match user.key {
+            StoredKey::Integer(number) => Key::Integer(number),
+            StoredKey::Bytes(start, end) => Key::Bytes(&self.key_bytes[start..end]),
+        }
+    }
+
+    /// The scores of a user, and the place of its segment in the scheme.
+    fn segment(&self, user: &UserMetrics, scheme: &Scheme) -> (Option<RfmScores>, usize) {
+        let scored = user.row().zip(self.cuts.as_ref());
+        let scores = scored.map(|(row, cuts)| cuts.score(row));
+        let place = match scheme.reads_groups() {
+            true => {
+                let group = scored.map(|(row, cuts)| rfm_group(row, cuts, Split::ScoreMean).or_raise());
+                scheme.place_of_group(group)
+            }
+            false => scheme.place_of_scores(scores),
+        };
+        (scores, place.or_raise())
+    }
+}
+
+fn reserve<T>(column: &mut Vec<T>, more: usize) {
+    if column.try_reserve(more).is_err() {
+        raise(PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY, "out of memory", None);
+    }
+}
+
+/// `rfm(query, as_of [, user_type], …)`: one row for each user.
+#[pg_guard]
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn rfm(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: called by PostgreSQL as sql/rfm_job.sql declares.
+    let (call, job) = unsafe {
+        let call = Call::new(fcinfo);
+        (call, Job::of(&call))
+    };
+    let mut rows = Rows::of(call);
+    let (scored, key_datum) = Scored::of(&job, rows.type_of(0));
+    // texts that repeat are made once
+    let segments: Vec<pg_sys::Datum> =
+        job.scheme.segments().iter().map(|segment| varlena::datum_of(segment.label(job.lang).as_bytes())).collect();
+    let mut codes = std::collections::BTreeMap::new();
+    for user in &scored.users {
+        let (scores, place) = scored.segment(user, job.scheme);
+        let code =
+            scores.map(|scores| *codes.entry(scores).or_insert_with(|| varlena::datum_of(scores.code().as_bytes())));
+        let score = |of: fn(RfmScores) -> u8| scores.map(|scores| pg_sys::Datum::from(of(scores) as i16));
+        rows.put(|| {
+            [
+                Some(key_datum(scored.key(user))),
+                user.recency.map(pg_sys::Datum::from),
+                Some(pg_sys::Datum::from(user.frequency)),
+                Some(numeric_of(user.monetary)),
+                score(|scores| scores.r),
+                score(|scores| scores.f),
+                score(|scores| scores.m),
+                code,
+                Some(segments[place]),
+            ]
+        });
+    }
+    rows.answer(call)
+}
+
+/// The users of one segment, summed.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    users: i64,
+    active: i64,
+    recency: i64,
+    frequency: i64,
+    revenue: Decimal,
+}
+
+/// `rfm_summary(query, as_of, …)`: one row for each segment that has users, in the scheme's order.
+#[pg_guard]
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn rfm_summary(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: called by PostgreSQL as sql/rfm_job.sql declares.
+    let (call, job) = unsafe {
+        let call = Call::new(fcinfo);
+        (call, Job::of(&call))
+    };
+    let mut rows = Rows::of(call);
+    // the key is not shown: what a text stands for is told apart as well as by its own type
+    let (scored, _) = Scored::of(&job, pg_sys::TEXTOID);
+    let mut sums = vec![Sums::default(); job.scheme.segments().len()];
+    for user in &scored.users {
+        let (_, place) = scored.segment(user, job.scheme);
+        let sum = &mut sums[place];
+        sum.users += 1;
+        sum.active += user.recency.is_some() as i64;
+        sum.recency += user.recency.unwrap_or(0) as i64;
+        sum.frequency += user.frequency;
+        sum.revenue = add(sum.revenue, user.monetary);
+    }
+    let users = scored.users.len() as i64;
+    let revenue = sums.iter().fold(Decimal::ZERO, |total, sum| add(total, sum.revenue));
+    for (sum, segment) in sums.iter().zip(job.scheme.segments()).filter(|(sum, _)| sum.users > 0) {
+        let ratio = |part: Decimal, whole: Decimal, decimals: u32| {
+            let exact = part.checked_div(whole)?;
+            let mut rounded = exact.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);
+            rounded.rescale(decimals);
+            Some(numeric_of(rounded))
+        };
+        rows.put(|| {
+            [
+                Some(varlena::datum_of(segment.label(job.lang).as_bytes())),
+                Some(pg_sys::Datum::from(sum.users)),
+                ratio(sum.users.into(), users.into(), 4),
+                Some(numeric_of(sum.revenue)),
+                ratio(sum.revenue, revenue, 4),
+                ratio(sum.recency.into(), sum.active.into(), 2),
+                ratio(sum.frequency.into(), sum.users.into(), 2),
+                ratio(sum.revenue, sum.users.into(), 2),
+            ]
+        });
+    }
+    rows.answer(call)
+}
+
+fn add(sum: Decimal, amount: Decimal) -> Decimal {
+    sum.checked_add(amount).unwrap_or_else(|| {
+        raise(PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE, "the revenue of all users is out of range", None)
+    })
+}
+
+crate::pg::declare!(pg_finfo_rfm, pg_finfo_rfm_summary);

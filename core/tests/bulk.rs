@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use strata_core::bulk::{Bulk, Group, Key, Spill};
+use strata_core::bulk::{Bulk, Fold, Group, Key, Spill, settings_in};
 use strata_core::day::Day;
 use strata_core::ledger::{Ledger, LedgerError, OpenLedger, Push, SMALLEST_OPEN, Window};
 use strata_core::money::Money;
@@ -59,7 +59,11 @@ fn user_of(key: Key<'_>) -> u8 {
 }
 
 fn bulk_of(rows: &[Row], integers: bool, budget: usize) -> Bulk<Spilled> {
-    let mut bulk = Bulk::new(integers, budget, Spilled::default(), || {});
+    folding(Fold::Ledgers, rows, integers, budget)
+}
+
+fn folding(fold: Fold, rows: &[Row], integers: bool, budget: usize) -> Bulk<Spilled> {
+    let mut bulk = Bulk::new(integers, fold, budget, Spilled::default(), || {});
     for &(user, day, amount) in rows {
         with_key(user, integers, |key| bulk.push(key, day, amount)).unwrap();
     }
@@ -93,16 +97,10 @@ proptest! {
     #[test]
     fn parts_join_to_the_whole(parts in prop::collection::vec(rows(), 1..4), integers in any::<bool>(), budget in 0usize..50_000) {
         let mut joined = bulk_of(&[], integers, budget);
-        for (index, part) in parts.iter().enumerate() {
-            let part = bulk_of(part, integers, budget);
-            match index % 2 {
-                0 => joined.join(part).unwrap(),
-                _ => {
-                    let bytes = part.to_bytes(usize::MAX).unwrap();
-                    prop_assert_eq!(Bulk::<Spilled>::integers_in(&bytes), integers);
-                    joined.add_bytes(&bytes).unwrap();
-                }
-            }
+        for part in &parts {
+            let bytes = bulk_of(part, integers, budget).to_bytes(usize::MAX).unwrap().0;
+            prop_assert_eq!(settings_in(&bytes), Ok((integers, Fold::Ledgers)));
+            joined.add_bytes(&bytes).unwrap();
         }
         let ledgers = visited(joined, |group| group.ledger(&mut Vec::new()));
         prop_assert_eq!(ledgers, aggregate(&parts.concat()));
@@ -114,14 +112,22 @@ proptest! {
         as_of in -400..400i64,
         days in prop::option::of(1..500i32),
         budget in prop_oneof![Just(0usize), Just(1 << 20)],
+        folded in any::<bool>(),
+        cut in any::<prop::sample::Index>(),
     ) {
         let as_of = Day::new(as_of).unwrap();
         let window = Window::new(as_of, days).unwrap();
         let everything = Window::new(as_of, None).unwrap();
-        let metrics = visited(bulk_of(&rows, true, budget), |group| group.metrics(window));
+        let fold = if folded { Fold::Metrics(window) } else { Fold::Ledgers };
+        let (one, other) = rows.split_at(cut.index(rows.len() + 1));
+        let mut bulk = folding(fold, one, true, budget);
+        let part = folding(fold, other, true, budget).to_bytes(usize::MAX).unwrap().0;
+        prop_assert_eq!(settings_in(&part), Ok((true, fold)));
+        bulk.add_bytes(&part).unwrap();
+        let metrics = visited(bulk, |group| group.metrics(window));
         for (user, ledger) in aggregate(&rows) {
             let (all, windowed) = (ledger.borrow().read(everything).unwrap(), ledger.borrow().read(window).unwrap());
-            match metrics[&user] {
+            match metrics.get(&user).copied().flatten() {
                 None => prop_assert!(all.is_empty()),
                 Some(metrics) => {
                     prop_assert!(!all.is_empty());
@@ -135,7 +141,7 @@ proptest! {
 
     #[test]
     fn damaged_bytes_are_refused(rows in rows(), cut in any::<prop::sample::Index>(), noise in prop::collection::vec(any::<u8>(), 0..300)) {
-        let bytes = bulk_of(&rows, false, 1 << 20).to_bytes(usize::MAX).unwrap();
+        let bytes = bulk_of(&rows, false, 1 << 20).to_bytes(usize::MAX).unwrap().0;
         let cut = cut.index(bytes.len());
         prop_assert!(bulk_of(&[], false, 1 << 20).add_bytes(&bytes[..cut]).is_err());
         let mut noisy = bulk_of(&[], false, 1 << 20);
@@ -158,5 +164,5 @@ fn a_small_budget_spills_and_a_large_one_does_not() {
 #[test]
 fn bytes_beyond_the_limit_are_refused() {
     let rows: Vec<Row> = (0..255).map(|user| (user, Day::new(1).unwrap(), Money::ZERO)).collect();
-    assert_eq!(bulk_of(&rows, true, 1 << 20).to_bytes(4_000).err(), Some(LedgerError::OutOfMemory));
+    assert_eq!(bulk_of(&rows, true, 1 << 20).to_bytes(4_000).map(drop).err(), Some(LedgerError::OutOfMemory));
 }

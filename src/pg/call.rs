@@ -85,6 +85,16 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// A value that lives as long as the aggregate's group, and is dropped with it. For states that SQL calls `internal`.
+    pub fn aggregate_state<T: 'static>(&self, state: T) -> *mut T {
+        let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
+        // SAFETY: fcinfo belongs to this call, which an aggregate makes.
+        unsafe {
+            pg_sys::AggCheckCallContext(self.fcinfo, &mut context);
+            PgMemoryContexts::For(context).leak_and_drop_on_delete(state)
+        }
+    }
+
     /// Ends the call with NULL.
     pub fn null(&self) -> pg_sys::Datum {
         // SAFETY: fcinfo belongs to this call.

@@ -13,6 +13,12 @@ pub fn as_of(date: Option<Date>) -> Day {
     day(not_null(date, "as_of", "Every reading is as of a day, such as DATE '2011-12-09'."), "as_of")
 }
 
+/// An `as_of` argument of a raw call.
+pub fn as_of_datum(datum: Option<pg_sys::Datum>) -> Day {
+    // SAFETY: any 32-bit number is a date or one of the infinities, which as_of refuses.
+    as_of(datum.map(|datum| unsafe { Date::from_pg_epoch_days(datum.value() as i32) }))
+}
+
 /// A `date` argument; infinite ones raise with the argument's name.
 pub fn day(date: Date, name: &str) -> Day {
     finite(date.to_pg_epoch_days()).unwrap_or_else(|| {

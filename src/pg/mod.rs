@@ -8,7 +8,9 @@
 //! * [`aggregate`]: transition states in memory that belongs to the executor;
 //! * [`window`]: the rows of a window function's partition;
 //! * [`composite`]: rows as values;
-//! * [`query`]: what a query given as text returns.
+//! * [`query`]: queries given as text: what they return, and running them;
+//! * [`rows`]: the answer of a set-returning function;
+//! * [`spill`]: temporary files.
 
 pub mod aggregate;
 pub mod call;
@@ -16,6 +18,8 @@ pub mod composite;
 pub mod date;
 pub mod numeric;
 pub mod query;
+pub mod rows;
+pub mod spill;
 pub mod varlena;
 pub mod window;
 pub mod zone;

@@ -176,7 +176,8 @@ unsafe impl BoxRet for Exact {
 
 pgrx::impl_sql_translatable!(Exact, "numeric");
 
-fn numeric_of(value: Decimal) -> pg_sys::Datum {
+/// A `numeric` in the current memory context.
+pub fn numeric_of(value: Decimal) -> pg_sys::Datum {
     match i64::try_from(value.mantissa()) {
         // SAFETY: a pure function of two integers.
         Ok(mantissa) => {

@@ -11,6 +11,7 @@ use crate::error::raise;
 pub struct Column {
     pub name: String,
     pub type_oid: pg_sys::Oid,
+    pub collation: pg_sys::Oid,
 }
 
 impl Column {
@@ -18,6 +19,12 @@ impl Column {
     pub fn type_name(&self) -> String {
         type_name(self.type_oid)
     }
+}
+
+/// Whether equal texts under a collation have equal bytes.
+pub fn is_deterministic(collation: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    collation == pg_sys::InvalidOid || unsafe { pg_sys::get_collation_isdeterministic(collation) }
 }
 
 /// A type's name as SQL writes it, qualified where the search path does not find it.
@@ -65,9 +72,31 @@ pub fn columns_of(query: &str) -> Vec<Column> {
         }
         let columns = PgTupleDesc::from_pg_copy(described)
             .iter()
-            .map(|attribute| Column { name: attribute.name().to_owned(), type_oid: attribute.atttypid })
+            .map(|attribute| Column {
+                name: attribute.name().to_owned(),
+                type_oid: attribute.atttypid,
+                collation: attribute.attcollation,
+            })
             .collect();
         pg_sys::SPI_finish();
         columns
+    }
+}
+
+/// Runs one SELECT to its end with the caller's rights and snapshot, writing nothing, in parallel where its plan is.
+/// What it returns is dropped.
+pub fn run(query: &str) {
+    let Ok(text) = CString::new(query) else {
+        raise(PgSqlErrorCode::ERRCODE_SYNTAX_ERROR, "the query contains a NUL byte", None);
+    };
+    const TO_THE_END: std::ffi::c_long = 0;
+    // SAFETY: errors unwind through PostgreSQL, which closes SPI.
+    unsafe {
+        pg_sys::SPI_connect();
+        let code = pg_sys::SPI_execute(text.as_ptr(), true, TO_THE_END);
+        if code != pg_sys::SPI_OK_SELECT as i32 {
+            raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, format!("the query ended with SPI code {code}"), None);
+        }
+        pg_sys::SPI_finish();
     }
 }

@@ -7,7 +7,9 @@ use pgrx::datum::Datum;
 use pgrx::pgrx_sql_entity_graph::metadata::{
     ArgumentError, ReturnsError, ReturnsRef, SqlMappingRef, SqlTranslatable, TypeOrigin,
 };
-use pgrx::{FromDatum, IntoDatum, pg_sys};
+use pgrx::{FromDatum, IntoDatum, PgSqlErrorCode, pg_sys};
+
+use crate::error::raise;
 
 /// The bytes of a varlena without its header, detoasted where need be.
 ///
@@ -56,6 +58,30 @@ pub fn datum_of(bytes: &[u8]) -> pg_sys::Datum {
     let (value, body) = allocate(bytes.len());
     body.copy_from_slice(bytes);
     pg_sys::Datum::from(value)
+}
+
+/// `bytes` as a value of a fixed length that is passed by reference, in the current memory context.
+pub fn fixed_datum_of(bytes: &[u8]) -> pg_sys::Datum {
+    // SAFETY: palloc gives as many bytes or raises.
+    unsafe {
+        let value: *mut u8 = pg_sys::palloc(bytes.len()).cast();
+        value.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        pg_sys::Datum::from(value)
+    }
+}
+
+/// A text argument; raises where its bytes are not UTF-8 (in a database of another encoding).
+///
+/// # Safety
+/// `datum` is a text.
+pub unsafe fn text<'a>(datum: Option<pg_sys::Datum>) -> Option<&'a str> {
+    // SAFETY: by the caller's word.
+    datum.map(|datum| match std::str::from_utf8(unsafe { bytes_of(datum) }) {
+        Ok(text) => text,
+        Err(_) => {
+            raise(PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE, "a text argument is not valid UTF-8", None)
+        }
+    })
 }
 
 /// A type of the extension's own, stored as bytes.

@@ -1,10 +1,10 @@
 //! Partitions of records, within a budget.
 
 use crate::day::Day;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Window};
 use crate::money::Money;
 
-use super::group::{Group, Sorter};
+use super::group::{Fold, Group, Grouper};
 use super::record::{Content, Key, LONGEST_KEY, Record};
 
 /// Users are spread over this many partitions by the top bits of their hash.
@@ -39,6 +39,7 @@ pub struct Bulk<S> {
     spill: S,
     /// Whether keys are integers, which are not stored but stand in the hash.
     integers: bool,
+    fold: Fold,
     budget: usize,
     chunk: usize,
     allocated: usize,
@@ -47,15 +48,16 @@ pub struct Bulk<S> {
 }
 
 impl<S: Spill> Bulk<S> {
-    /// A builder that keeps about `budget` bytes in memory; `integers` says which kind of keys comes. `tick` is called
-    /// every few milliseconds of a long step.
-    pub fn new(integers: bool, budget: usize, spill: S, tick: fn()) -> Bulk<S> {
+    /// A builder that keeps about `budget` bytes in memory; `integers` says which kind of keys comes, `fold` what is
+    /// wanted of each user. `tick` is called every few milliseconds of a long step.
+    pub fn new(integers: bool, fold: Fold, budget: usize, spill: S, tick: fn()) -> Bulk<S> {
         /// Small enough that a chunk for each partition is a small part of the budget.
         const CHUNKS: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 16;
         Bulk {
             partitions: (0..PARTITIONS).map(|_| Partition::default()).collect(),
             spill,
             integers,
+            fold,
             budget,
             chunk: (budget / PARTITIONS / 4).clamp(*CHUNKS.start(), *CHUNKS.end()),
             allocated: 0,
@@ -74,6 +76,11 @@ impl<S: Spill> Bulk<S> {
     /// [`LedgerError::OutOfMemory`]; where compaction is due, those of the amounts.
     #[inline]
     pub fn push(&mut self, key: Key<'_>, day: Day, amount: Money) -> Result<(), LedgerError> {
+        if let Fold::Metrics(window) = self.fold
+            && day > window.as_of()
+        {
+            return Ok(());
+        }
         self.add(Record { hash: key.hash(), key: key.bytes(), content: Content::Event { day, amount } })
     }
 
@@ -131,13 +138,13 @@ impl<S: Spill> Bulk<S> {
 
     /// Leaves one record for each user of what is in memory.
     fn compact(&mut self) -> Result<(), LedgerError> {
-        let mut sorter = Sorter::default();
+        let mut grouper = Grouper::default();
         self.allocated = 0;
         for partition in &mut self.partitions {
-            sorter.load(&partition.chunks)?;
+            grouper.load(&partition.chunks, self.integers)?;
             partition.chunks.clear();
             let mut compact = Vec::new();
-            sorter.groups(self.integers, |group| group.write_compact(&mut compact))?;
+            grouper.groups(self.integers, |group| group.write_compact(self.fold, &mut compact))?;
             compact.shrink_to_fit();
             self.allocated += compact.capacity();
             if !compact.is_empty() {
@@ -148,40 +155,22 @@ impl<S: Spill> Bulk<S> {
         Ok(())
     }
 
-    /// Everything of another builder with the same kind of keys.
-    pub fn join(&mut self, other: Bulk<S>) -> Result<(), LedgerError> {
-        let mut other = other;
-        for (index, partition) in other.partitions.iter_mut().enumerate() {
-            let mut chunks = std::mem::take(&mut partition.chunks);
-            for segment in &partition.spilled {
-                chunks.push(read_back(&mut other.spill, *segment)?);
-            }
-            for chunk in chunks {
-                self.allocated += chunk.capacity();
-                self.partitions[index].chunks.push(chunk);
-            }
-            if self.allocated > self.budget {
-                self.make_room()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The whole builder as bytes, one record for each user: what a parallel worker sends.
+    /// The whole builder as bytes, one record for each user: what a parallel worker sends. The spill, which is not needed
+    /// any more, comes back.
     ///
     /// # Errors
     /// [`LedgerError::OutOfMemory`] beyond `limit` bytes.
-    pub fn to_bytes(mut self, limit: usize) -> Result<Vec<u8>, LedgerError> {
-        let integers = self.integers;
-        let mut bytes = vec![integers as u8];
-        let mut sorter = Sorter::default();
+    pub fn to_bytes(mut self, limit: usize) -> Result<(Vec<u8>, S), LedgerError> {
+        let (integers, fold) = (self.integers, self.fold);
+        let mut bytes = header(integers, fold);
+        let mut grouper = Grouper::default();
         for partition in &mut self.partitions {
             let chunks = partition.load(&mut self.spill)?;
-            sorter.load(&chunks)?;
+            grouper.load(&chunks, self.integers)?;
             drop(chunks);
             let start = bytes.len();
             bytes.extend_from_slice(&[0; 8]);
-            sorter.groups(integers, |group| group.write_compact(&mut bytes))?;
+            grouper.groups(integers, |group| group.write_compact(fold, &mut bytes))?;
             let length = (bytes.len() - start - 8) as u64;
             bytes[start..start + 8].copy_from_slice(&length.to_le_bytes());
             if bytes.len() > limit {
@@ -189,7 +178,7 @@ impl<S: Spill> Bulk<S> {
             }
             (self.tick)();
         }
-        Ok(bytes)
+        Ok((bytes, self.spill))
     }
 
     /// Adds what [`Bulk::to_bytes`] wrote.
@@ -198,7 +187,7 @@ impl<S: Spill> Bulk<S> {
     /// [`LedgerError::Corrupt`] where the bytes end early.
     pub fn add_bytes(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
         const TRUNCATED: LedgerError = LedgerError::Corrupt("truncated partition");
-        let mut rest = bytes.get(1..).ok_or(TRUNCATED)?;
+        let mut rest = bytes.get(HEADER..).ok_or(TRUNCATED)?;
         for index in 0..PARTITIONS {
             let (length, tail) = rest.split_first_chunk::<8>().ok_or(TRUNCATED)?;
             let (records, tail) = tail.split_at_checked(u64::from_le_bytes(*length) as usize).ok_or(TRUNCATED)?;
@@ -215,26 +204,51 @@ impl<S: Spill> Bulk<S> {
         if self.allocated > self.budget { self.make_room() } else { Ok(()) }
     }
 
-    /// Whether the keys of a builder sent as bytes are integers.
-    pub fn integers_in(bytes: &[u8]) -> bool {
-        bytes.first() == Some(&1)
-    }
-
-    /// Hands every user with all of its records to `visit`, partition by partition, in no order that means anything.
+    /// Hands every user with all of its records to `visit`, partition by partition, in no order that means anything. The
+    /// spill, which is not needed any more, comes back.
     ///
     /// # Errors
     /// Those of `visit`; [`LedgerError::OutOfMemory`].
-    pub fn visit(mut self, mut visit: impl FnMut(&Group<'_>) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
-        let mut sorter = Sorter::default();
+    pub fn visit(mut self, mut visit: impl FnMut(&Group<'_>) -> Result<(), LedgerError>) -> Result<S, LedgerError> {
+        let mut grouper = Grouper::default();
         for partition in &mut self.partitions {
             let chunks = partition.load(&mut self.spill)?;
-            sorter.load(&chunks)?;
+            grouper.load(&chunks, self.integers)?;
             drop(chunks);
             (self.tick)();
-            sorter.groups(self.integers, &mut visit)?;
+            grouper.groups(self.integers, &mut visit)?;
         }
-        Ok(())
+        Ok(self.spill)
     }
+}
+
+/// What comes first of a builder sent as bytes: the kind of keys, and what is folded.
+fn header(integers: bool, fold: Fold) -> Vec<u8> {
+    let (kind, as_of, first) = match fold {
+        Fold::Ledgers => (0, 0, 0),
+        Fold::Metrics(window) => (1, window.as_of().number(), window.first()),
+    };
+    [&[integers as u8, kind][..], &as_of.to_le_bytes(), &first.to_le_bytes()].concat()
+}
+
+const HEADER: usize = 14;
+
+/// The kind of keys (whether integers) and the fold of a builder sent as bytes.
+///
+/// # Errors
+/// [`LedgerError::Corrupt`] where the bytes are too few.
+pub fn settings_in(bytes: &[u8]) -> Result<(bool, Fold), LedgerError> {
+    let &[integers, kind, a0, a1, a2, a3, ref first @ ..] =
+        bytes.first_chunk::<HEADER>().ok_or(LedgerError::Corrupt("truncated builder"))?;
+    let fold = match kind {
+        0 => Fold::Ledgers,
+        _ => {
+            let as_of = Day::new(i32::from_le_bytes([a0, a1, a2, a3]) as i64);
+            let as_of = as_of.ok_or(LedgerError::Corrupt("day out of range"))?;
+            Fold::Metrics(Window::from_first(i64::from_le_bytes(*first), as_of))
+        }
+    };
+    Ok((integers == 1, fold))
 }
 
 impl Partition {

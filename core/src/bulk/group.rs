@@ -1,4 +1,4 @@
-//! A partition in order: users with all of their records.
+//! A partition, grouped: users with all of their records.
 
 use rust_decimal::Decimal;
 
@@ -8,86 +8,141 @@ use crate::money::{MAX_SCALE, Money, POWERS_OF_TEN};
 
 use super::record::{Content, HEAD, Key, Record};
 
-/// Sorts the records of one partition at a time; its memory is used again for the next.
+/// Groups the records of one partition at a time, in two passes over memory that fits the cache: a small hash table
+/// numbers the users and counts their records, then the records' places are dealt out by user, in order of arrival.
+/// Its memory is used again for the next partition.
 #[derive(Default)]
-pub(super) struct Sorter {
+pub(super) struct Grouper {
     bytes: Vec<u8>,
-    /// For each record `hash << 64 | day << 32 | place`, so that sorting integers sorts users, then days.
-    order: Vec<u128>,
+    users: Vec<User>,
+    /// For each slot of the hash table the number of a user, from 1; 0 is free.
+    table: Vec<u32>,
+    /// For each record its place in `bytes` and the number of its user.
+    records: Vec<(u32, u32)>,
+    /// The places of all records, user by user.
+    places: Vec<u32>,
 }
 
-impl Sorter {
+struct User {
+    hash: u64,
+    /// The place of the first record.
+    first: u32,
+    /// How many records there are; later where those of the next user start.
+    records: u32,
+}
+
+impl Grouper {
     /// Takes the records of a partition.
-    pub fn load(&mut self, chunks: &[Vec<u8>]) -> Result<(), LedgerError> {
+    pub fn load(&mut self, chunks: &[Vec<u8>], integers: bool) -> Result<(), LedgerError> {
         let total: usize = chunks.iter().map(Vec::len).sum();
         if total > u32::MAX as usize {
             return Err(LedgerError::OutOfMemory);
         }
         self.bytes.clear();
-        self.order.clear();
-        let out_of_memory = |_| LedgerError::OutOfMemory;
-        self.bytes.try_reserve(total).map_err(out_of_memory)?;
-        self.order.try_reserve(total / HEAD).map_err(out_of_memory)?;
+        reserve(&mut self.bytes, total)?;
         for chunk in chunks {
             self.bytes.extend_from_slice(chunk);
         }
+        self.number_users(integers)?;
+        self.deal_out()
+    }
+
+    fn number_users(&mut self, integers: bool) -> Result<(), LedgerError> {
+        let Grouper { bytes, users, table, records, .. } = self;
+        let most = bytes.len() / HEAD;
+        users.clear();
+        records.clear();
+        table.clear();
+        reserve(records, most)?;
+        let slots = (most + most / 2).next_power_of_two();
+        reserve(table, slots)?;
+        table.resize(slots, 0);
+        // the bits below those that chose the partition
+        let shift = 56 - slots.trailing_zeros();
         let mut place = 0;
-        while place < total {
-            let record = Record::read(&self.bytes[place..])?;
-            let day = match record.content {
-                Content::Event { day, .. } => (day.number() as u32) ^ 1 << 31,
-                Content::Ledger(_) => 0,
+        while place < bytes.len() {
+            let record = Record::read(&bytes[place..])?;
+            let mut slot = (record.hash >> shift) as usize & (slots - 1);
+            let number = loop {
+                match table[slot] {
+                    0 => {
+                        reserve(users, 1)?;
+                        users.push(User { hash: record.hash, first: place as u32, records: 0 });
+                        table[slot] = users.len() as u32;
+                        break users.len() as u32;
+                    }
+                    number => {
+                        let user = &users[number as usize - 1];
+                        let same = user.hash == record.hash
+                            && (integers || Record::read(&bytes[user.first as usize..])?.key == record.key);
+                        if same {
+                            break number;
+                        }
+                    }
+                }
+                slot = (slot + 1) & (slots - 1);
             };
-            self.order.push((record.hash as u128) << 64 | (day as u128) << 32 | place as u128);
+            users[number as usize - 1].records += 1;
+            records.push((place as u32, number - 1));
             place += record.length();
         }
-        self.order.sort_unstable();
         Ok(())
     }
 
-    /// Hands out the users in the order of their hashes.
+    fn deal_out(&mut self) -> Result<(), LedgerError> {
+        let Grouper { users, records, places, .. } = self;
+        places.clear();
+        reserve(places, records.len())?;
+        places.resize(records.len(), 0);
+        let mut start = 0;
+        for user in users.iter_mut() {
+            start += std::mem::replace(&mut user.records, start);
+        }
+        for &(place, number) in records.iter() {
+            let next = &mut users[number as usize].records;
+            places[*next as usize] = place;
+            *next += 1;
+        }
+        Ok(())
+    }
+
+    /// Hands out the users.
     pub fn groups(
-        &mut self,
+        &self,
         integers: bool,
         mut visit: impl FnMut(&Group<'_>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let Sorter { bytes, order } = self;
-        let key_of = |entry: &u128| Ok::<_, LedgerError>(Record::read(&bytes[*entry as u32 as usize..])?.key);
         let mut start = 0;
-        while start < order.len() {
-            let hash = (order[start] >> 64) as u64;
-            let mut end = start + 1;
-            while end < order.len() && (order[end] >> 64) as u64 == hash {
-                end += 1;
-            }
-            if integers {
-                visit(&Group { bytes, order: &order[start..end], key: Key::of_hash(hash) })?;
-            } else {
-                // different keys of one hash are rare: they are gathered one after the other
-                let mut rest = start;
-                while rest < end {
-                    let key = key_of(&order[rest])?;
-                    let mut same = rest + 1;
-                    for other in rest + 1..end {
-                        if key_of(&order[other])? == key {
-                            order[same..=other].rotate_right(1);
-                            same += 1;
-                        }
-                    }
-                    visit(&Group { bytes, order: &order[rest..same], key: Key::Bytes(key) })?;
-                    rest = same;
-                }
-            }
+        for user in &self.users {
+            let end = user.records as usize;
+            let key = match integers {
+                true => Key::of_hash(user.hash),
+                false => Key::Bytes(Record::read(&self.bytes[user.first as usize..])?.key),
+            };
+            visit(&Group { bytes: &self.bytes, places: &self.places[start..end], key })?;
             start = end;
         }
         Ok(())
     }
 }
 
+fn reserve<T>(column: &mut Vec<T>, more: usize) -> Result<(), LedgerError> {
+    column.try_reserve(more).map_err(|_| LedgerError::OutOfMemory)
+}
+
+/// What the records of a user are folded into, where one record has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// The whole ledger.
+    Ledgers,
+    /// Only what [`Group::metrics`] needs as of one day.
+    Metrics(Window),
+}
+
 /// A user with all of its records.
 pub struct Group<'a> {
     bytes: &'a [u8],
-    order: &'a [u128],
+    places: &'a [u32],
     key: Key<'a>,
 }
 
@@ -102,13 +157,75 @@ pub struct Metrics {
     pub monetary: Decimal,
 }
 
+/// [`Metrics`] in the making: sums of any part of a user's events up to `as_of` can be added.
+#[derive(Default)]
+struct Sums {
+    /// Whether there is anything at all, be it a credit.
+    any: bool,
+    last_day: Option<Day>,
+    frequency: i64,
+    millionths: i128,
+    /// Decimals to show.
+    scale: u8,
+}
+
+impl Sums {
+    const LENGTH: usize = 29;
+
+    /// Adds what happened on a day that is not after `as_of`; `net` at `scale`.
+    #[inline]
+    fn add_day(&mut self, window: Window, day: Day, events: i64, net: i128, scale: u8) {
+        self.any = true;
+        if events > 0 {
+            self.last_day = self.last_day.max(Some(day));
+        }
+        if window.contains(day) {
+            self.frequency += events;
+            self.scale = self.scale.max(scale);
+            self.millionths += net * POWERS_OF_TEN[(MAX_SCALE - scale) as usize] as i128;
+        }
+    }
+
+    fn add(&mut self, other: &Sums) {
+        self.any |= other.any;
+        self.last_day = self.last_day.max(other.last_day);
+        self.frequency += other.frequency;
+        self.millionths += other.millionths;
+        self.scale = self.scale.max(other.scale);
+    }
+
+    fn to_bytes(&self) -> [u8; Sums::LENGTH] {
+        let mut bytes = [0; Sums::LENGTH];
+        bytes[0..16].copy_from_slice(&self.millionths.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.frequency.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.last_day.map_or(i32::MIN, Day::number).to_le_bytes());
+        bytes[28] = self.scale;
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Sums, LedgerError> {
+        let [millionths @ .., f0, f1, f2, f3, f4, f5, f6, f7, d0, d1, d2, d3, scale] =
+            *<&[u8; Sums::LENGTH]>::try_from(bytes).map_err(|_| LedgerError::Corrupt("truncated sums"))?;
+        if scale > MAX_SCALE {
+            return Err(LedgerError::Corrupt("too many decimals"));
+        }
+        Ok(Sums {
+            any: true,
+            last_day: Day::new(i32::from_le_bytes([d0, d1, d2, d3]) as i64),
+            frequency: i64::from_le_bytes([f0, f1, f2, f3, f4, f5, f6, f7]),
+            millionths: i128::from_le_bytes(millionths),
+            scale,
+        })
+    }
+}
+
 impl<'a> Group<'a> {
     pub fn key(&self) -> Key<'a> {
         self.key
     }
 
     fn records(&self) -> impl Iterator<Item = Result<Record<'a>, LedgerError>> {
-        self.order.iter().map(|entry| Record::read(&self.bytes[*entry as u32 as usize..]))
+        self.places.iter().map(|place| Record::read(&self.bytes[*place as usize..]))
     }
 
     /// Everything that the user did, sealed: the same bytes as the aggregate's.
@@ -121,10 +238,11 @@ impl<'a> Group<'a> {
             scale = match record?.content {
                 Content::Event { amount, .. } => scale.max(amount.reduced_to(scale).scale()),
                 Content::Ledger(sealed) => scale.max(LedgerRef::new(sealed)?.scale()),
+                Content::Metrics(_) => return Err(LedgerError::Corrupt("metrics where events are needed")),
             };
         }
         work.clear();
-        work.try_reserve(self.order.len()).map_err(|_| LedgerError::OutOfMemory)?;
+        reserve(work, self.places.len())?;
         for record in self.records() {
             match record?.content {
                 Content::Event { day, amount } => Entry::add_event(work, day, amount, scale)?,
@@ -134,78 +252,71 @@ impl<'a> Group<'a> {
                         work.push(entry?.raised(scale - ledger.scale())?);
                     }
                 }
+                Content::Metrics(_) => {}
             }
         }
         Ledger::from_entries(work, scale)
     }
 
-    /// Recency's day, frequency and money; `None` where nothing had happened by `as_of`.
+    /// Recency's day, frequency and money; `None` where nothing had happened by `as_of`. In a builder that folds to
+    /// metrics the window must be the builder's.
+    ///
+    /// # Errors
+    /// [`LedgerError::AmountOverflow`] where the money exceeds 28 digits.
     pub fn metrics(&self, window: Window) -> Result<Option<Metrics>, LedgerError> {
-        let (mut last_day, mut frequency, mut millionths, mut scale, mut any) = (None, 0, 0i128, 0, false);
-        for record in self.records() {
-            match record?.content {
-                Content::Event { day, .. } if day > window.as_of() => {}
-                Content::Event { day, amount } => {
-                    any = true;
-                    if !amount.is_negative() {
-                        last_day = last_day.max(Some(day));
-                    }
-                    if window.contains(day) {
-                        frequency += !amount.is_negative() as i64;
-                        scale = scale.max(amount.scale());
-                        millionths += in_millionths(amount.mantissa() as i128, amount.scale());
-                    }
-                }
-                Content::Ledger(sealed) => {
-                    let ledger = LedgerRef::new(sealed)?;
-                    for entry in ledger.entries() {
-                        let entry = entry?;
-                        if entry.day > window.as_of() {
-                            break;
-                        }
-                        any = true;
-                        if entry.events > 0 {
-                            last_day = last_day.max(Some(entry.day));
-                        }
-                        if window.contains(entry.day) {
-                            frequency += entry.events as i64;
-                            scale = scale.max(ledger.scale());
-                            millionths += in_millionths(entry.gross as i128 - entry.credit as i128, ledger.scale());
-                        }
-                    }
-                }
-            }
-        }
+        let Sums { any, last_day, frequency, millionths, scale } = self.sums(window)?;
         let shown = POWERS_OF_TEN[(MAX_SCALE - scale) as usize] as i128;
         let monetary = Decimal::try_from_i128_with_scale(millionths / shown, scale as u32)
             .map_err(|_| LedgerError::AmountOverflow(window.as_of()))?;
         Ok(any.then_some(Metrics { last_day, frequency, monetary }))
     }
 
+    fn sums(&self, window: Window) -> Result<Sums, LedgerError> {
+        let mut sums = Sums::default();
+        for record in self.records() {
+            match record?.content {
+                Content::Event { day, .. } if day > window.as_of() => {}
+                Content::Event { day, amount } => {
+                    sums.add_day(window, day, !amount.is_negative() as i64, amount.mantissa() as i128, amount.scale());
+                }
+                Content::Ledger(sealed) => {
+                    let ledger = LedgerRef::new(sealed)?;
+                    for entry in ledger.entries() {
+                        let Entry { day, events, gross, credit } = entry?;
+                        if day > window.as_of() {
+                            break;
+                        }
+                        sums.add_day(window, day, events as i64, gross as i128 - credit as i128, ledger.scale());
+                    }
+                }
+                Content::Metrics(bytes) => sums.add(&Sums::from_bytes(bytes)?),
+            }
+        }
+        Ok(sums)
+    }
+
     /// The user as one record: as it is where there is only one.
-    pub(super) fn write_compact(&self, bytes: &mut Vec<u8>) -> Result<(), LedgerError> {
-        let first = Record::read(&self.bytes[self.order[0] as u32 as usize..])?;
-        let mut write = |record: Record<'_>| {
-            bytes.try_reserve(record.length()).map_err(|_| LedgerError::OutOfMemory)?;
+    pub(super) fn write_compact(&self, fold: Fold, bytes: &mut Vec<u8>) -> Result<(), LedgerError> {
+        let first = Record::read(&self.bytes[self.places[0] as usize..])?;
+        let mut write = |content: Content<'_>| {
+            let record = Record { content, ..first };
+            reserve(bytes, record.length())?;
             record.write(bytes);
             Ok(())
         };
-        match self.order {
-            [_] => write(first),
-            _ => {
-                let ledger = self.ledger(&mut Vec::new())?;
-                write(Record { content: Content::Ledger(ledger.as_bytes()), ..first })
-            }
+        match (self.places, fold) {
+            ([_], Fold::Ledgers) => write(first.content),
+            (_, Fold::Ledgers) => write(Content::Ledger(self.ledger(&mut Vec::new())?.as_bytes())),
+            (_, Fold::Metrics(window)) => match self.sums(window)? {
+                sums if sums.any => write(Content::Metrics(&sums.to_bytes())),
+                _ => Ok(()),
+            },
         }
     }
 }
 
-fn in_millionths(mantissa: i128, scale: u8) -> i128 {
-    mantissa * POWERS_OF_TEN[(MAX_SCALE - scale) as usize] as i128
-}
-
 impl Entry {
-    /// Adds an event to entries of ascending days.
+    /// Adds an event to entries, to the last one where it is of the same day.
     fn add_event(entries: &mut Vec<Entry>, day: Day, amount: Money, scale: u8) -> Result<(), LedgerError> {
         let mantissa = amount.reduced_to(scale).mantissa_at(scale).ok_or(LedgerError::AmountOverflow(day))?;
         let event = match mantissa {
@@ -233,10 +344,10 @@ mod tests {
             let content = Content::Event { day: Day::new(day).expect("a day"), amount: Money::from(day) };
             Record { hash: 7, key: key.as_bytes(), content }.write(&mut chunk);
         }
-        let mut sorter = Sorter::default();
-        sorter.load(&[chunk]).expect("valid");
+        let mut grouper = Grouper::default();
+        grouper.load(&[chunk], false).expect("valid");
         let mut found = Vec::new();
-        sorter
+        grouper
             .groups(false, |group| {
                 let Key::Bytes(key) = group.key() else { panic!("bytes") };
                 found.push((

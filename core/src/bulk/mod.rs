@@ -2,12 +2,12 @@
 //!
 //! An aggregate over a million users touches a million states in the order of the rows, and waits for memory at each.
 //! Here a row becomes a small record that is appended to one of [`PARTITIONS`] by the hash of its user; each partition is
-//! then small enough to be sorted and folded in the cache.
+//! then small enough to be grouped and folded in the cache.
 //!
 //! ```text
 //! push: record -> partition            (append)
 //! compact: partition -> one record per user, its events sealed in a ledger
-//! visit: partition -> sort -> groups   (a user and all of its records)
+//! visit: partition -> groups           (a user and all of its records)
 //! ```
 //!
 //! When the budget is used up, partitions are compacted, and where that frees too little, written to a [`Spill`] that
@@ -18,6 +18,6 @@ mod builder;
 mod group;
 mod record;
 
-pub use builder::{Bulk, PARTITIONS, Spill};
-pub use group::{Group, Metrics};
+pub use builder::{Bulk, PARTITIONS, Spill, settings_in};
+pub use group::{Fold, Group, Metrics};
 pub use record::Key;

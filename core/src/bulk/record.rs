@@ -1,7 +1,7 @@
-//! One record: a user's event, or a ledger of many.
+//! One record: a user's event, or the ledger or the metrics of many.
 //!
 //! ```text
-//! hash u64 | amount i64 (a ledger's length) | day i32 | kind u8 | key length u24 | key … | ledger …
+//! hash u64 | amount i64 (or a payload's length) | day i32 | kind u8 | key length u24 | key … | payload …
 //! ```
 
 use std::hash::{DefaultHasher, Hasher};
@@ -12,8 +12,9 @@ use crate::money::Money;
 
 /// Bytes of a record before its key.
 pub(super) const HEAD: usize = 24;
-/// The kind of a record that carries a ledger; smaller kinds are an event's decimals.
+/// The kinds of records that carry a payload; smaller kinds are an event's decimals.
 const LEDGER: u8 = 0xff;
+const METRICS: u8 = 0xfe;
 /// The longest key.
 pub(super) const LONGEST_KEY: usize = 0x00ff_ffff;
 
@@ -60,8 +61,23 @@ impl<'a> Key<'a> {
 /// What happened.
 #[derive(Clone, Copy)]
 pub(super) enum Content<'a> {
-    Event { day: Day, amount: Money },
+    Event {
+        day: Day,
+        amount: Money,
+    },
+    /// Sealed.
     Ledger(&'a [u8]),
+    /// As [`super::group::Sums`] writes them.
+    Metrics(&'a [u8]),
+}
+
+impl<'a> Content<'a> {
+    fn payload(&self) -> &'a [u8] {
+        match self {
+            Content::Event { .. } => &[],
+            Content::Ledger(bytes) | Content::Metrics(bytes) => bytes,
+        }
+    }
 }
 
 /// A record in a partition's bytes.
@@ -74,8 +90,7 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     pub fn length(&self) -> usize {
-        let ledger = if let Content::Ledger(bytes) = self.content { bytes.len() } else { 0 };
-        HEAD + self.key.len() + ledger
+        HEAD + self.key.len() + self.content.payload().len()
     }
 
     /// Appends the record to bytes that have room for it.
@@ -84,6 +99,7 @@ impl<'a> Record<'a> {
         let (amount, day, kind) = match self.content {
             Content::Event { day, amount } => (amount.mantissa(), day.number(), amount.scale()),
             Content::Ledger(ledger) => (ledger.len() as i64, 0, LEDGER),
+            Content::Metrics(sums) => (sums.len() as i64, 0, METRICS),
         };
         let mut head = [0; HEAD];
         head[0..8].copy_from_slice(&self.hash.to_le_bytes());
@@ -94,8 +110,8 @@ impl<'a> Record<'a> {
         if !self.key.is_empty() {
             bytes.extend_from_slice(self.key);
         }
-        if let Content::Ledger(ledger) = self.content {
-            bytes.extend_from_slice(ledger);
+        if !matches!(self.content, Content::Event { .. }) {
+            bytes.extend_from_slice(self.content.payload());
         }
     }
 
@@ -111,6 +127,7 @@ impl<'a> Record<'a> {
         let (key, rest) = rest.split_at_checked(key_length).ok_or(TRUNCATED)?;
         let content = match kind {
             LEDGER => Content::Ledger(rest.get(..amount as usize).ok_or(TRUNCATED)?),
+            METRICS => Content::Metrics(rest.get(..amount as usize).ok_or(TRUNCATED)?),
             scale => Content::Event {
                 day: Day::new(i32::from_le_bytes([d0, d1, d2, d3]) as i64)
                     .ok_or(LedgerError::Corrupt("day out of range"))?,

@@ -25,6 +25,15 @@ impl Window {
         }
     }
 
+    /// The days `first ..= as_of`, `first` counted as [`Day::number`] does, and possibly before the first day there is.
+    pub(crate) fn from_first(first: i64, as_of: Day) -> Window {
+        Window { first, as_of }
+    }
+
+    pub(crate) fn first(self) -> i64 {
+        self.first
+    }
+
     /// The last day.
     pub fn as_of(self) -> Day {
         self.as_of

@@ -178,6 +178,14 @@ impl Scheme {
     /// [`ScoreError::ScoreOutOfRange`] for a score outside 1..=5, even of a metric that the scheme ignores (the cuts
     /// had other bins); [`ScoreError::WrongReading`] for a scheme of groups.
     pub fn of_scores(&self, scores: Option<RfmScores>) -> Result<&Segment, ScoreError> {
+        self.place_of_scores(scores).map(|place| &self.segments[place])
+    }
+
+    /// The place of that segment in [`segments`](Self::segments).
+    ///
+    /// # Errors
+    /// Those of [`of_scores`](Self::of_scores).
+    pub fn place_of_scores(&self, scores: Option<RfmScores>) -> Result<usize, ScoreError> {
         if self.reads != Reads::Scores {
             return Err(self.wrong_reading());
         }
@@ -196,6 +204,14 @@ impl Scheme {
     /// # Errors
     /// [`ScoreError::WrongReading`] for a scheme of scores.
     pub fn of_group(&self, group: Option<Group>) -> Result<&Segment, ScoreError> {
+        self.place_of_group(group).map(|place| &self.segments[place])
+    }
+
+    /// The place of that segment in [`segments`](Self::segments).
+    ///
+    /// # Errors
+    /// Those of [`of_group`](Self::of_group).
+    pub fn place_of_group(&self, group: Option<Group>) -> Result<usize, ScoreError> {
         if self.reads != Reads::Groups {
             return Err(self.wrong_reading());
         }
@@ -212,19 +228,19 @@ impl Scheme {
         ScoreError::WrongReading { scheme: self.name, reads }
     }
 
-    fn outside(&self) -> &Segment {
-        &self.segments[self.segments.len() - 1]
+    fn outside(&self) -> usize {
+        self.segments.len() - 1
     }
 
-    /// The segment of a cell of the cube; digits are checked before.
-    fn at(&self, [r, f, m]: [u8; 3]) -> &Segment {
+    /// The place of the segment of a cell of the cube; digits are checked before.
+    fn at(&self, [r, f, m]: [u8; 3]) -> usize {
         let digit = |metric: &Metric| match metric {
             Metric::Recency => r,
             Metric::Frequency => f,
             Metric::Monetary => m,
         };
         let place = self.metrics.iter().fold(0, |place, metric| self.reads.step(place, digit(metric)));
-        &self.segments[usize::from(self.table[place])]
+        usize::from(self.table[place])
     }
 
     /// A scheme that is part of the library. A mistake in it fails every test before it can reach a user.
