@@ -158,7 +158,7 @@ impl Site {
 ///
 /// # Safety
 /// Argument 0 is what this function returned before.
-#[inline]
+#[inline(always)]
 unsafe fn state_of<'a>(call: &Call<'a>, integers: bool, fold: Fold) -> (pg_sys::Datum, &'a mut Building) {
     let state = match call.arg(0) {
         Some(state) => state.cast_mut_ptr::<Building>(),

@@ -54,6 +54,12 @@ impl Money {
         }
     }
 
+    /// `mantissa / 10^scale` as it stands; `None` where one of the two is out of range.
+    #[inline]
+    pub fn exact(mantissa: i64, scale: u8) -> Option<Money> {
+        (mantissa != i64::MIN && scale <= MAX_SCALE).then_some(Money { mantissa, scale })
+    }
+
     /// The double as its shortest decimal form reads, rounded to six decimals, half away from zero.
     ///
     /// (Not its exact binary value: 8643818914.03 is stored as 8643818914.0300007 and would end in ...0001.)

@@ -4,7 +4,7 @@ use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{FromDatum, IntoDatum, PgSqlErrorCode, pg_sys};
 use rust_decimal::Decimal;
-use strata_core::money::{MAX_SCALE, Money, NotMoney};
+use strata_core::money::{Money, NotMoney};
 
 use super::varlena::bytes_of;
 use crate::error::raise;
@@ -28,6 +28,7 @@ const LONG_NEGATIVE: u16 = 0x4000;
 
 impl<'a> Parts<'a> {
     /// `None` for NaN and the infinities.
+    #[inline(always)]
     fn read(bytes: &'a [u8]) -> Option<Parts<'a>> {
         let (words, _) = bytes.as_chunks::<2>();
         let (&header, rest) = words.split_first()?;
@@ -74,42 +75,45 @@ impl<'a> Parts<'a> {
 ///
 /// # Safety
 /// `datum` is a `numeric`.
-#[inline]
+#[inline(always)]
 pub unsafe fn money_of(datum: pg_sys::Datum) -> Result<Money, NotMoney> {
     // SAFETY: by the caller's word; a numeric is a varlena.
     let parts = Parts::read(unsafe { bytes_of(datum) }).ok_or(NotMoney::NotFinite)?;
     match small_money(&parts) {
         Some(money) => Ok(money),
-        None => {
-            let (mantissa, scale) = parts.mantissa().ok_or(NotMoney::OutOfRange)?;
-            Money::new(mantissa, scale)
-        }
+        None => large_money(&parts),
     }
 }
 
-/// The common case, without 128-bit arithmetic: up to two digits (8 places) on either side of the point.
-#[inline]
+#[cold]
+fn large_money(parts: &Parts<'_>) -> Result<Money, NotMoney> {
+    let (mantissa, scale) = parts.mantissa().ok_or(NotMoney::OutOfRange)?;
+    Money::new(mantissa, scale)
+}
+
+/// The common case, without 128-bit arithmetic and long division: up to two digits of base 10000 on either side of the
+/// point.
+#[inline(always)]
 fn small_money(parts: &Parts<'_>) -> Option<Money> {
-    const UNITS: [i64; 9] = [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
-    if parts.digits.len() > 4 || !(-2..=1).contains(&parts.weight) || parts.display_scale > MAX_SCALE as u32 {
-        return None;
+    let mut places = [0i64; 4];
+    let first = usize::try_from(1 - parts.weight).ok()?;
+    for (place, digit) in places.get_mut(first..first + parts.digits.len())?.iter_mut().zip(parts.digits) {
+        *place = i16::from_ne_bytes(*digit) as i64;
     }
-    // hundred-millionths: four digits of base 10000 from weight 1 down to weight -2
-    let mut value = 0i64;
-    let mut weight = parts.weight;
-    for &digit in parts.digits {
-        let power = match weight {
-            1 => 1_000_000_000_000,
-            0 => 100_000_000,
-            -1 => 10_000,
-            -2 => 1,
-            _ => return None,
-        };
-        value += i16::from_ne_bytes(digit) as i64 * power;
-        weight -= 1;
-    }
-    let mantissa = value / UNITS[parts.display_scale as usize];
-    Money::new(if parts.negative { -mantissa } else { mantissa } as i128, parts.display_scale).ok()
+    let [ten_thousands, units, tenths_of_thousandths, hundred_millionths] = places;
+    let whole = ten_thousands * 10_000 + units;
+    // constant divisors: the compiler multiplies instead
+    let mantissa = match parts.display_scale {
+        0 => whole,
+        1 => whole * 10 + tenths_of_thousandths / 1_000,
+        2 => whole * 100 + tenths_of_thousandths / 100,
+        3 => whole * 1_000 + tenths_of_thousandths / 10,
+        4 => whole * 10_000 + tenths_of_thousandths,
+        5 => whole * 100_000 + tenths_of_thousandths * 10 + hundred_millionths / 1_000,
+        6 => whole * 1_000_000 + tenths_of_thousandths * 100 + hundred_millionths / 100,
+        _ => return None,
+    };
+    Money::exact(if parts.negative { -mantissa } else { mantissa }, parts.display_scale as u8)
 }
 
 /// A `numeric` argument as an exact decimal of up to 28 digits.

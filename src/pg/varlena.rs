@@ -15,7 +15,7 @@ use crate::error::raise;
 ///
 /// # Safety
 /// `datum` is a varlena. The bytes live as long as the datum, or as the memory context that is current now.
-#[inline]
+#[inline(always)]
 pub unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     // SAFETY: by the caller's word this is a varlena; the packed form has a 1- or 4-byte header and is not compressed.
     unsafe {
@@ -29,12 +29,13 @@ pub unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
 ///
 /// # Safety
 /// `value` points to a varlena.
-#[inline]
+#[inline(always)]
 pub unsafe fn is_plain(value: *const pg_sys::varlena) -> bool {
     unsafe { pgrx::varatt_is_4b_u(value) }
 }
 
 /// Whether it has the 1-byte header and its bytes behind it.
+#[inline(always)]
 unsafe fn is_short(value: *const pg_sys::varlena) -> bool {
     unsafe { pgrx::varatt_is_1b(value) && !pgrx::varatt_is_1b_e(value) }
 }

@@ -131,8 +131,7 @@ impl<'a> Record<'a> {
             scale => Content::Event {
                 day: Day::new(i32::from_le_bytes([d0, d1, d2, d3]) as i64)
                     .ok_or(LedgerError::Corrupt("day out of range"))?,
-                amount: Money::new(amount as i128, scale as u32)
-                    .map_err(|_| LedgerError::Corrupt("amount out of range"))?,
+                amount: Money::exact(amount, scale).ok_or(LedgerError::Corrupt("amount out of range"))?,
             },
         };
         Ok(Record { hash, key, content })
