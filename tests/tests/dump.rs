@@ -174,7 +174,7 @@ fn binary_copy_comes_back() {
         assert_same_rows(
             &mut client,
             table,
-            &format!("SELECT row_to_json(again)::jsonb - 'last_day' FROM again"),
+            "SELECT row_to_json(again)::jsonb - 'last_day' FROM again",
             &format!("SELECT row_to_json({table})::jsonb - 'last_day' FROM public.{table}"),
         );
         let again = copy_out(&mut client, &format!("COPY again ({columns}) TO STDOUT (FORMAT binary)"));
