@@ -15,3 +15,6 @@ mod score;
 
 // Types come first: every function below them may name them.
 ::pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);
+
+// Comments come last: every object has one.
+::pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);

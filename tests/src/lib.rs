@@ -3,11 +3,12 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls};
 
 /// The cluster under test, as `scripts/cluster` describes it in the environment.
@@ -130,9 +131,107 @@ pub fn shared_data(file: &str) -> Option<String> {
     Some(String::from_utf8(bytes).expect("the data sets are UTF-8"))
 }
 
+/// Whether a file below the shared data directory is there; where not, prints
+/// the same visible line as [`shared_data`].
+pub fn has_shared_data(file: &str) -> bool {
+    let path = repository().join("../shared/data").join(file);
+    let there = path.is_file();
+    if !there {
+        let test = std::thread::current();
+        visible(&format!("skipped: {} needs {}", test.name().unwrap_or("a test"), path.display()));
+    }
+    there
+}
+
+/// The demo's orders as CSV with a header: invoice, customer, time, country, amount.
+pub fn demo_orders() -> String {
+    let packed = repository().join("demo/orders.csv.gz");
+    let unpacked = Command::new("gzip").arg("-dc").arg(&packed).output().expect("gzip runs");
+    assert!(unpacked.status.success(), "{} cannot be unpacked", packed.display());
+    String::from_utf8(unpacked.stdout).expect("the orders are UTF-8")
+}
+
+/// Feeds rows to a `COPY … FROM STDIN`.
+pub fn copy_in(client: &mut Client, statement: &str, rows: &[u8]) {
+    let mut copy = client.copy_in(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    copy.write_all(rows).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    copy.finish().unwrap_or_else(|error| panic!("{statement}: {error}"));
+}
+
+/// What a `COPY … TO STDOUT` writes.
+pub fn copy_out(client: &mut Client, statement: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut copy = client.copy_out(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    copy.read_to_end(&mut bytes).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    bytes
+}
+
+/// Runs statements that have to succeed.
+pub fn run(client: &mut Client, statements: &str) {
+    client.batch_execute(statements).unwrap_or_else(|error| panic!("{statements}: {}", explained(&error)));
+}
+
+/// The first column of the only row of a query.
+pub fn value<T: FromSqlOwned>(client: &mut Client, query: &str) -> T {
+    client.query_one(query, &[]).unwrap_or_else(|error| panic!("{query}: {}", explained(&error))).get(0)
+}
+
+/// The SQLSTATE with which the server refuses statements.
+///
+/// # Panics
+/// When the server does not refuse, or the connection is lost.
+pub fn refusal(client: &mut Client, statements: &str) -> String {
+    match client.batch_execute(statements) {
+        Ok(()) => panic!("not refused: {statements}"),
+        Err(error) => match error.code() {
+            Some(code) => code.code().to_owned(),
+            None => panic!("{statements}: {error}"),
+        },
+    }
+}
+
+/// The server's own words, where it has said any.
+pub fn explained(error: &postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |error| format!("{}: {error}", error.code().code()))
+}
+
+/// The law of most tests: two queries give the same rows, each as often, and
+/// at least one. Returns how many.
+pub fn assert_same_rows(client: &mut Client, law: &str, ours: &str, theirs: &str) -> i64 {
+    let question = format!(
+        "WITH ours AS MATERIALIZED (
+{ours}
+), theirs AS MATERIALIZED (
+{theirs}
+), differing AS MATERIALIZED (
+    SELECT 'only in the first' AS side, row_to_json(extra)::text AS line FROM (TABLE ours EXCEPT ALL TABLE theirs) AS extra
+    UNION ALL
+    SELECT 'only in the second', row_to_json(extra)::text FROM (TABLE theirs EXCEPT ALL TABLE ours) AS extra
+)
+SELECT (SELECT count(*) FROM ours),
+       (SELECT count(*) FROM differing),
+       (SELECT string_agg(side || ' ' || line, E'\n') FROM (SELECT * FROM differing ORDER BY line LIMIT 6) AS first)"
+    );
+    let answer = client.query_one(&question, &[]);
+    let answer = answer.unwrap_or_else(|error| panic!("{law}: {}\n{question}", explained(&error)));
+    let (rows, differing): (i64, i64) = (answer.get(0), answer.get(1));
+    if differing > 0 {
+        let examples: String = answer.get(2);
+        panic!("{law}: {differing} differing rows\n{examples}\nfirst:\n{ours}\nsecond:\n{theirs}");
+    }
+    assert!(rows > 0, "{law}: there is nothing to compare\n{ours}");
+    rows
+}
+
+/// The plan of a statement as it ran.
+pub fn plan_as_run(client: &mut Client, statement: &str) -> String {
+    let explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {statement}");
+    let lines = client.query(&explain, &[]).unwrap_or_else(|error| panic!("{explain}: {}", explained(&error)));
+    lines.iter().map(|line| line.get::<_, String>(0) + "\n").collect()
+}
+
 /// Prints a line although the test harness captures the output of tests.
 pub fn visible(line: &str) {
-    use std::io::Write;
     // Standard error itself, which the harness captures only below eprintln!.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,0 +1,52 @@
+-- What the catalog says of the extension: the planner, parallel workers and sharded servers go by it.
+CREATE TEMPORARY VIEW members AS
+SELECT classid, objid FROM pg_depend
+WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
+  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_strata');
+
+-- Every object says what it is for.
+SELECT pg_describe_object(classid, objid, 0) AS without_comment
+FROM members WHERE obj_description(objid, classid::regclass::text) IS NULL ORDER BY 1;
+
+-- Types and their storage.
+SELECT typname, typtype, typlen, typalign, typstorage, typreceive <> 0 AS receive, typsend <> 0 AS send
+FROM pg_type JOIN members ON objid = pg_type.oid AND classid = 'pg_type'::regclass ORDER BY typname;
+
+-- Every aggregate is immutable, parallel safe, combines, and ships its state as a plain type: no state is internal.
+SELECT p.oid::regprocedure AS aggregate, p.prorettype::regtype AS returns, aggtranstype::regtype AS state, aggtransspace AS space,
+       aggtransfn, aggfinalfn, aggcombinefn
+FROM pg_aggregate JOIN pg_proc AS p ON p.oid = aggfnoid JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
+ORDER BY p.oid::regprocedure::text;
+SELECT DISTINCT aggkind, provolatile, proparallel, proisstrict, aggfinalmodify, aggfinalextra, aggserialfn, aggdeserialfn, agginitval,
+       aggmtransfn, aggsortop
+FROM pg_aggregate JOIN pg_proc AS p ON p.oid = aggfnoid JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass;
+
+-- Their transition and combine functions see NULLs, their final functions do not.
+SELECT DISTINCT t.proisstrict AS transition, c.proisstrict AS combine, f.proisstrict AS final
+FROM pg_aggregate JOIN pg_proc AS t ON t.oid = aggtransfn JOIN pg_proc AS c ON c.oid = aggcombinefn JOIN pg_proc AS f ON f.oid = aggfinalfn
+     JOIN members ON objid = aggfnoid AND classid = 'pg_proc'::regclass;
+
+-- Every other function is immutable and parallel safe, but for the main job, which runs the caller's query.
+SELECT p.oid::regprocedure AS function, provolatile, proparallel
+FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
+WHERE provolatile <> 'i' OR proparallel <> 's' ORDER BY p.oid::regprocedure::text;
+
+-- The public functions, with the names of their arguments and their defaults.
+SELECT proname, CASE prokind WHEN 'f' THEN '' ELSE prokind::text END AS kind, proisstrict AS strict,
+       pg_get_function_arguments(p.oid) AS arguments
+FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
+WHERE prokind <> 'a' AND NOT obj_description(p.oid, 'pg_proc') IN ('I/O', 'hash', 'less-equal-greater')
+  AND NOT obj_description(p.oid, 'pg_proc') ~ '^(transition|combine|final|implementation)'
+ORDER BY proname, pronargs, p.oid::regprocedure::text;
+
+-- Operators know their commutators, negators and selectivity; each operator class is the default of its type.
+SELECT o.oid::regoperator AS operator, oprcode, oprcom::regoperator AS commutator, oprnegate::regoperator AS negator,
+       oprcanmerge AS merges, oprcanhash AS hashes, oprrest AS restrict, oprjoin AS join
+FROM pg_operator AS o JOIN members ON objid = o.oid AND classid = 'pg_operator'::regclass ORDER BY o.oid::regoperator::text COLLATE "C";
+SELECT amname, opcname, opcintype::regtype, opcdefault
+FROM pg_opclass AS c JOIN pg_am ON pg_am.oid = opcmethod JOIN members ON objid = c.oid AND classid = 'pg_opclass'::regclass
+ORDER BY amname;
+
+-- Everyone may use it: the extension takes nothing away from PUBLIC.
+SELECT count(*) AS with_own_rights FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
+WHERE proacl IS NOT NULL OR prosecdef;
