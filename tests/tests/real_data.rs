@@ -646,3 +646,21 @@ fn one_call_and_composed_steps_agree() {
     run(&mut client, "REFRESH MATERIALIZED VIEW CONCURRENTLY segments");
     assert_same_rows(&mut client, "the refreshed view", "SELECT * FROM segments", composed);
 }
+
+/// Law: named arguments have no order, and user_type is one of them.
+#[test]
+fn user_type_may_stand_anywhere_among_the_arguments() {
+    let mut client = database();
+    let query = "'SELECT customer, at, amount FROM orders'";
+    let third = format!(
+        "SELECT * FROM strata.rfm({query}, as_of => DATE '2011-12-09', user_type => NULL::bigint, ties => 'max')"
+    );
+    for arguments in [
+        "as_of => DATE '2011-12-09', ties => 'max', user_type => NULL::bigint",
+        "user_type => NULL::bigint, as_of => DATE '2011-12-09', ties => 'max'",
+        "ties => 'max', bins => 5, user_type => NULL::bigint, as_of => DATE '2011-12-09'",
+    ] {
+        let call = format!("SELECT * FROM strata.rfm({query}, {arguments})");
+        assert_same_rows(&mut client, arguments, &call, &third);
+    }
+}
