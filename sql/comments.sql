@@ -148,21 +148,19 @@ COMMENT ON FUNCTION rfm_score(integer, bigint, numeric, rfm_cuts) IS 'scores of 
 COMMENT ON FUNCTION rfm_code(rfm_scores) IS 'scores as text, such as 555';
 COMMENT ON FUNCTION rfm_segment(rfm_scores, text, text) IS 'segment of a user by a scheme of scores: eleven or ten segments';
 COMMENT ON FUNCTION rfm_group(integer, bigint, numeric, rfm_cuts, text, text, numeric[]) IS 'group of a user among the eight of high and low recency, frequency and monetary';
-COMMENT ON FUNCTION rfm(text, date, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events';
+COMMENT ON FUNCTION rfm(text, date, text, integer, text, text, text, integer, text) IS 'scores and segment of every user, from a query of events';
 COMMENT ON FUNCTION rfm(text, date, bigint, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events; the user as bigint';
 COMMENT ON FUNCTION rfm(text, date, integer, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events; the user as integer';
 COMMENT ON FUNCTION rfm(text, date, uuid, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events; the user as uuid';
-COMMENT ON FUNCTION rfm(text, date, text, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events; the user as text';
 COMMENT ON FUNCTION rfm_summary(text, date, text, integer, text, text, text, integer) IS 'users, revenue and averages of every segment, from a query of events';
 
 -- Lifecycle
 COMMENT ON FUNCTION lifecycle_stage(ledger, ledger, date, date, jsonb) IS 'stage of a user in the customer lifecycle: prospect, new, active, paying, loyal, dormant or churned';
 
-COMMENT ON FUNCTION ledgers(text, text) IS 'ledger of every user, from a query of events';
+COMMENT ON FUNCTION ledgers(text, text, text) IS 'ledger of every user, from a query of events';
 COMMENT ON FUNCTION ledgers(text, bigint, text) IS 'ledger of every user, from a query of events; the user as bigint';
 COMMENT ON FUNCTION ledgers(text, integer, text) IS 'ledger of every user, from a query of events; the user as integer';
 COMMENT ON FUNCTION ledgers(text, uuid, text) IS 'ledger of every user, from a query of events; the user as uuid';
-COMMENT ON FUNCTION ledgers(text, text, text) IS 'ledger of every user, from a query of events; the user as text';
 COMMENT ON AGGREGATE bulk_agg("any", "any", "any", text, date, integer) IS 'engine of ledgers, rfm and rfm_summary; works only below them';
 COMMENT ON FUNCTION bulk_agg_transition(internal, "any", "any", "any", text, date, integer) IS 'transition function of bulk_agg';
 COMMENT ON FUNCTION bulk_agg_serialize(internal) IS 'part of a parallel worker as bytes';

@@ -57,30 +57,6 @@ CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/score.rs
--- cuts_agg, and the window function quantile_score. The state is a flat bytea: parallel workers and sharded servers can ship it.
-
-CREATE FUNCTION cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_combine';
-CREATE FUNCTION cuts_agg_final(bytea) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_final_wrapper';
-
-CREATE FUNCTION cuts_agg_transition(bytea, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
-CREATE AGGREGATE cuts_agg(value numeric) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
-CREATE AGGREGATE cuts_agg(value numeric, bins integer) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
-CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
-CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text, best text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION quantile_score(value anyelement, bins integer) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
-CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
-CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text, best text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
-/* </end connected objects> */
-
-/* <begin connected objects> */
 -- src/ledger.rs
 -- ledger_agg and rollup, written out so that volatility, parallelism, combine function and state size are there to see.
 -- One transition function serves every signature; it looks at the types of its arguments once per call site.
@@ -176,7 +152,99 @@ CREATE AGGREGATE rollup(ledger ledger) (SFUNC = ledger_merge, STYPE = ledger, SS
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/score.rs
+-- requires:
+--   ledger_agg
+
+-- cuts_agg, and the window function quantile_score. The state is a flat bytea: parallel workers and sharded servers can ship it.
+
+CREATE FUNCTION cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_combine';
+CREATE FUNCTION cuts_agg_final(bytea) RETURNS cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_final_wrapper';
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION cuts_agg_transition(bytea, numeric, integer, text, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'cuts_agg_transition';
+CREATE AGGREGATE cuts_agg(value numeric, bins integer, ties text, best text) (SFUNC = cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = cuts_agg_final, COMBINEFUNC = cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION quantile_score(value anyelement, bins integer) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
+CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
+CREATE FUNCTION quantile_score(value anyelement, bins integer, ties text, best text) RETURNS smallint WINDOW IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'quantile_score';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/rfm.rs
+-- requires:
+--   cuts_agg
+
+-- rfm_cuts_agg and rfm_score. The state is a flat bytea, as that of cuts_agg.
+
+CREATE FUNCTION rfm_cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_combine';
+CREATE FUNCTION rfm_cuts_agg_final(bytea) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_final_wrapper';
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
+CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer, ties text) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION rfm_score(recency integer, frequency bigint, monetary numeric, cuts rfm_cuts) RETURNS rfm_scores IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_score';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/bulk.rs
+-- requires:
+--   rfm_cuts_agg
+
+-- All users of a query at once. bulk_agg is the engine; it works only below the functions that start it.
+
+CREATE FUNCTION bulk_agg_transition(internal, "any", "any", "any", text, date, integer) RETURNS internal IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_transition';
+CREATE FUNCTION bulk_agg_serialize(internal) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_serialize';
+CREATE FUNCTION bulk_agg_deserialize(bytea, internal) RETURNS internal IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_deserialize';
+CREATE FUNCTION bulk_agg_combine(internal, internal) RETURNS internal IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_combine';
+CREATE FUNCTION bulk_agg_final(internal) RETURNS void IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_final';
+CREATE AGGREGATE bulk_agg("any", "any", "any", time_zone text, as_of date, window_days integer) (
+    SFUNC = bulk_agg_transition,
+    STYPE = internal,
+    SSPACE = 1048576,
+    FINALFUNC = bulk_agg_final,
+    FINALFUNC_MODIFY = READ_WRITE,
+    COMBINEFUNC = bulk_agg_combine,
+    SERIALFUNC = bulk_agg_serialize,
+    DESERIALFUNC = bulk_agg_deserialize,
+    PARALLEL = SAFE
+);
+
+-- STABLE: the caller's snapshot, and nothing but reading.
+CREATE FUNCTION ledgers(query text, time_zone text DEFAULT NULL, user_type text DEFAULT NULL)
+RETURNS TABLE (user_id text, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+-- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint.
+CREATE FUNCTION ledgers(query text, user_type bigint, time_zone text DEFAULT NULL)
+RETURNS TABLE (user_id bigint, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+CREATE FUNCTION ledgers(query text, user_type integer, time_zone text DEFAULT NULL)
+RETURNS TABLE (user_id integer, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+CREATE FUNCTION ledgers(query text, user_type uuid, time_zone text DEFAULT NULL)
+RETURNS TABLE (user_id uuid, ledger ledger)
+STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/rfm_job.rs
+-- requires:
+--   bulk
+
 -- The main job in one call. STABLE: the caller's snapshot, and nothing but reading.
 
 -- With the user as text.
@@ -188,7 +256,8 @@ CREATE FUNCTION rfm(
     ties text DEFAULT 'min',
     scheme text DEFAULT 'eleven',
     lang text DEFAULT 'en',
-    window_days integer DEFAULT NULL
+    window_days integer DEFAULT NULL,
+    user_type text DEFAULT NULL
 ) RETURNS TABLE (
     user_id text,
     recency integer,
@@ -269,28 +338,6 @@ CREATE FUNCTION rfm(
     segment text
 ) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
-CREATE FUNCTION rfm(
-    query text,
-    as_of date,
-    user_type text,
-    time_zone text DEFAULT NULL,
-    bins integer DEFAULT 5,
-    ties text DEFAULT 'min',
-    scheme text DEFAULT 'eleven',
-    lang text DEFAULT 'en',
-    window_days integer DEFAULT NULL
-) RETURNS TABLE (
-    user_id text,
-    recency integer,
-    frequency bigint,
-    monetary numeric,
-    r smallint,
-    f smallint,
-    m smallint,
-    code text,
-    segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
-
 CREATE FUNCTION rfm_summary(
     query text,
     as_of date,
@@ -310,65 +357,6 @@ CREATE FUNCTION rfm_summary(
     average_frequency numeric,
     average_monetary numeric
 ) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_summary';
-/* </end connected objects> */
-
-/* <begin connected objects> */
--- src/bulk.rs
--- All users of a query at once. bulk_agg is the engine; it works only below the functions that start it.
-
-CREATE FUNCTION bulk_agg_transition(internal, "any", "any", "any", text, date, integer) RETURNS internal IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_transition';
-CREATE FUNCTION bulk_agg_serialize(internal) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_serialize';
-CREATE FUNCTION bulk_agg_deserialize(bytea, internal) RETURNS internal IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_deserialize';
-CREATE FUNCTION bulk_agg_combine(internal, internal) RETURNS internal IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_combine';
-CREATE FUNCTION bulk_agg_final(internal) RETURNS void IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bulk_agg_final';
-CREATE AGGREGATE bulk_agg("any", "any", "any", time_zone text, as_of date, window_days integer) (
-    SFUNC = bulk_agg_transition,
-    STYPE = internal,
-    SSPACE = 1048576,
-    FINALFUNC = bulk_agg_final,
-    FINALFUNC_MODIFY = READ_WRITE,
-    COMBINEFUNC = bulk_agg_combine,
-    SERIALFUNC = bulk_agg_serialize,
-    DESERIALFUNC = bulk_agg_deserialize,
-    PARALLEL = SAFE
-);
-
--- STABLE: the caller's snapshot, and nothing but reading.
-CREATE FUNCTION ledgers(query text, time_zone text DEFAULT NULL)
-RETURNS TABLE (user_id text, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
--- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint.
-CREATE FUNCTION ledgers(query text, user_type bigint, time_zone text DEFAULT NULL)
-RETURNS TABLE (user_id bigint, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
-CREATE FUNCTION ledgers(query text, user_type integer, time_zone text DEFAULT NULL)
-RETURNS TABLE (user_id integer, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
-CREATE FUNCTION ledgers(query text, user_type uuid, time_zone text DEFAULT NULL)
-RETURNS TABLE (user_id uuid, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
-CREATE FUNCTION ledgers(query text, user_type text, time_zone text DEFAULT NULL)
-RETURNS TABLE (user_id text, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
-/* </end connected objects> */
-
-/* <begin connected objects> */
--- src/rfm.rs
--- rfm_cuts_agg and rfm_score. The state is a flat bytea, as that of cuts_agg.
-
-CREATE FUNCTION rfm_cuts_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_combine';
-CREATE FUNCTION rfm_cuts_agg_final(bytea) RETURNS rfm_cuts IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_final_wrapper';
-
-CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
-CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
-CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION rfm_cuts_agg_transition(bytea, integer, bigint, numeric, integer, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_cuts_agg_transition';
-CREATE AGGREGATE rfm_cuts_agg(recency integer, frequency bigint, monetary numeric, bins integer, ties text) (SFUNC = rfm_cuts_agg_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = rfm_cuts_agg_final, COMBINEFUNC = rfm_cuts_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION rfm_score(recency integer, frequency bigint, monetary numeric, cuts rfm_cuts) RETURNS rfm_scores IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_score';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1024,21 +1012,19 @@ COMMENT ON FUNCTION rfm_score(integer, bigint, numeric, rfm_cuts) IS 'scores of 
 COMMENT ON FUNCTION rfm_code(rfm_scores) IS 'scores as text, such as 555';
 COMMENT ON FUNCTION rfm_segment(rfm_scores, text, text) IS 'segment of a user by a scheme of scores: eleven or ten segments';
 COMMENT ON FUNCTION rfm_group(integer, bigint, numeric, rfm_cuts, text, text, numeric[]) IS 'group of a user among the eight of high and low recency, frequency and monetary';
-COMMENT ON FUNCTION rfm(text, date, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events';
+COMMENT ON FUNCTION rfm(text, date, text, integer, text, text, text, integer, text) IS 'scores and segment of every user, from a query of events';
 COMMENT ON FUNCTION rfm(text, date, bigint, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events; the user as bigint';
 COMMENT ON FUNCTION rfm(text, date, integer, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events; the user as integer';
 COMMENT ON FUNCTION rfm(text, date, uuid, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events; the user as uuid';
-COMMENT ON FUNCTION rfm(text, date, text, text, integer, text, text, text, integer) IS 'scores and segment of every user, from a query of events; the user as text';
 COMMENT ON FUNCTION rfm_summary(text, date, text, integer, text, text, text, integer) IS 'users, revenue and averages of every segment, from a query of events';
 
 -- Lifecycle
 COMMENT ON FUNCTION lifecycle_stage(ledger, ledger, date, date, jsonb) IS 'stage of a user in the customer lifecycle: prospect, new, active, paying, loyal, dormant or churned';
 
-COMMENT ON FUNCTION ledgers(text, text) IS 'ledger of every user, from a query of events';
+COMMENT ON FUNCTION ledgers(text, text, text) IS 'ledger of every user, from a query of events';
 COMMENT ON FUNCTION ledgers(text, bigint, text) IS 'ledger of every user, from a query of events; the user as bigint';
 COMMENT ON FUNCTION ledgers(text, integer, text) IS 'ledger of every user, from a query of events; the user as integer';
 COMMENT ON FUNCTION ledgers(text, uuid, text) IS 'ledger of every user, from a query of events; the user as uuid';
-COMMENT ON FUNCTION ledgers(text, text, text) IS 'ledger of every user, from a query of events; the user as text';
 COMMENT ON AGGREGATE bulk_agg("any", "any", "any", text, date, integer) IS 'engine of ledgers, rfm and rfm_summary; works only below them';
 COMMENT ON FUNCTION bulk_agg_transition(internal, "any", "any", "any", text, date, integer) IS 'transition function of bulk_agg';
 COMMENT ON FUNCTION bulk_agg_serialize(internal) IS 'part of a parallel worker as bytes';

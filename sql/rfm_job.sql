@@ -9,7 +9,8 @@ CREATE FUNCTION rfm(
     ties text DEFAULT 'min',
     scheme text DEFAULT 'eleven',
     lang text DEFAULT 'en',
-    window_days integer DEFAULT NULL
+    window_days integer DEFAULT NULL,
+    user_type text DEFAULT NULL
 ) RETURNS TABLE (
     user_id text,
     recency integer,
@@ -80,28 +81,6 @@ CREATE FUNCTION rfm(
     window_days integer DEFAULT NULL
 ) RETURNS TABLE (
     user_id uuid,
-    recency integer,
-    frequency bigint,
-    monetary numeric,
-    r smallint,
-    f smallint,
-    m smallint,
-    code text,
-    segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
-
-CREATE FUNCTION rfm(
-    query text,
-    as_of date,
-    user_type text,
-    time_zone text DEFAULT NULL,
-    bins integer DEFAULT 5,
-    ties text DEFAULT 'min',
-    scheme text DEFAULT 'eleven',
-    lang text DEFAULT 'en',
-    window_days integer DEFAULT NULL
-) RETURNS TABLE (
-    user_id text,
     recency integer,
     frequency bigint,
     monetary numeric,

@@ -15,13 +15,13 @@ use crate::error::{OrRaise, not_null, raise};
 use crate::event::EventColumns;
 use crate::pg::call::Call;
 use crate::pg::date;
-use crate::pg::query::{self, Column, columns_of, is_deterministic, literal, type_name};
+use crate::pg::query::{self, Column, columns_of, is_deterministic, literal, qualified_type_name, type_name};
 use crate::pg::rows::Rows;
 use crate::pg::spill::TempFile;
 use crate::pg::varlena;
 use crate::pg::zone::Zone;
 
-::pgrx::extension_sql_file!("../sql/bulk.sql", name = "bulk");
+::pgrx::extension_sql_file!("../sql/bulk.sql", name = "bulk", requires = ["rfm_cuts_agg"]);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The aggregate: (state internal, user "any", at "any", amount "any", time_zone text, as_of date, window_days integer)
@@ -37,12 +37,8 @@ impl Building {
     fn new(integers: bool, fold: Fold) -> Building {
         // SAFETY: reads two settings.
         let budget = unsafe { pg_sys::get_hash_memory_limit() };
-        Building { bulk: Bulk::new(integers, fold, budget, TempFile::new(), check_for_interrupts), guests: 0 }
+        Building { bulk: Bulk::new(integers, fold, budget, TempFile::new()), guests: 0 }
     }
-}
-
-fn check_for_interrupts() {
-    pgrx::check_for_interrupts!();
 }
 
 /// What `bulk_agg` keeps at a call site.
@@ -303,7 +299,7 @@ pub fn build(
     user_type: pg_sys::Oid,
     metrics: Option<(Day, Option<i32>)>,
 ) -> Users {
-    let query = not_null(query, "query", SHAPE).trim_end().trim_end_matches(';');
+    let query = not_null(query, "query", SHAPE).trim_end_matches(|end: char| end.is_whitespace() || end == ';');
     let user = User::of(user_type).unwrap_or_else(|| {
         raise(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
@@ -324,13 +320,16 @@ pub fn build(
     let names = if columns.len() == 2 { "user_id, at" } else { "user_id, at, amount" };
     // a text can be made of an integer once for each user, instead of once for each row
     let key_type = match (user, User::of(user_column.type_oid)) {
-        (User::Text, Some(User::Integer | User::BigInt)) => type_name(user_column.type_oid),
-        _ => type_name(user_type),
+        (User::Text, Some(User::Integer | User::BigInt)) => qualified_type_name(user_column.type_oid),
+        _ => qualified_type_name(user_type),
     };
     let fold = match metrics {
         None => "NULL, NULL".to_owned(),
-        Some((as_of, None)) => format!("DATE '{as_of}', NULL"),
-        Some((as_of, Some(days))) => format!("DATE '{as_of}', {days}"),
+        Some((as_of, window_days)) => {
+            // not the day's text, which PostgreSQL reads otherwise for years before 1
+            let window_days = window_days.map_or("NULL".to_owned(), |days| days.to_string());
+            format!("'2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) ({}), {window_days}", as_of.number())
+        }
     };
     let waiting = Waiting::start();
     query::run(&format!(
@@ -351,7 +350,11 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
         [_, time, amount] => (time, Some(amount)),
         _ => raise(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-            format!("the query returns {} columns, not 2 or 3", columns.len()),
+            format!(
+                "the query returns {} column{}, not 2 or 3",
+                columns.len(),
+                if columns.len() == 1 { "" } else { "s" }
+            ),
             Some(SHAPE.to_owned()),
         ),
     };
@@ -367,7 +370,7 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
             format!("column \"{}\" is a timestamp with time zone: where does a day begin?", time.name),
             Some("Name the time zone, for example time_zone => 'Asia/Shanghai'.".to_owned()),
         ),
-        _ if time.type_name() == "strata.ledger" && amount.is_none() => {}
+        _ if qualified_type_name(time.type_oid) == "strata.ledger" && amount.is_none() => {}
         _ => raise(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             format!("column \"{}\" must be a date, a timestamp or a ledger, not {}", time.name, time.type_name()),
@@ -403,15 +406,16 @@ impl Users {
     }
 }
 
-/// `ledgers(query, time_zone)` and `ledgers(query, user_type, time_zone)`: one row for each user.
+/// `ledgers(query, time_zone, user_type text)` and `ledgers(query, user_type, time_zone)`: one row for each user.
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn ledgers(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: called by PostgreSQL as sql/bulk.sql declares.
     let call = unsafe { Call::new(fcinfo) };
     let mut rows = Rows::of(call);
-    // SAFETY: the first and the last argument are texts.
-    let (query, time_zone) = unsafe { (varlena::text(call.arg(0)), varlena::text(call.arg(call.arity() - 1))) };
+    let time_zone = if call.type_of(1) == pg_sys::TEXTOID { 1 } else { 2 };
+    // SAFETY: both are texts.
+    let (query, time_zone) = unsafe { (varlena::text(call.arg(0)), varlena::text(call.arg(time_zone))) };
     let users = build(query, time_zone, rows.type_of(0), None);
     let key_datum = users.key_datum();
     let mut work = Vec::new();

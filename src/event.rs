@@ -69,13 +69,23 @@ impl EventColumns {
             Time::Timestamp => day_of_timestamp(at),
             Time::TimestampTz => self.zone(call).day_of(at),
         };
-        day.unwrap_or_else(|| {
-            raise(
-                PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+        day.unwrap_or_else(|| self.refuse_time(at))
+    }
+
+    #[cold]
+    fn refuse_time(&self, at: i64) -> ! {
+        let infinite = match self.time {
+            Time::Date => matches!(at as i32, i32::MIN | i32::MAX),
+            Time::Timestamp | Time::TimestampTz => matches!(at, i64::MIN | i64::MAX),
+        };
+        let (message, hint) = match infinite {
+            true => (
                 "an event at infinity has no day",
-                Some("Leave such rows out, as in: ledger_agg(at, amount) FILTER (WHERE isfinite(at)).".to_owned()),
-            )
-        })
+                "Leave such rows out, as in: ledger_agg(at, amount) FILTER (WHERE isfinite(at)).",
+            ),
+            false => ("the day of an event is out of range", "Days start with 4714-11-24 BC."),
+        };
+        raise(PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW, message, Some(hint.to_owned()))
     }
 
     #[inline]
@@ -124,7 +134,11 @@ impl EventColumns {
         // SAFETY: the amount is a numeric in this arm.
         let shown = match self.amount {
             Amount::Numeric => unsafe { AnyNumeric::from_datum(datum, false) }.map_or(String::new(), |n| n.to_string()),
-            Amount::Double => f64::from_bits(datum.value() as u64).to_string(),
+            Amount::Double => match f64::from_bits(datum.value() as u64) {
+                f64::INFINITY => "Infinity".to_owned(),
+                f64::NEG_INFINITY => "-Infinity".to_owned(),
+                number => number.to_string(),
+            },
             _ => (datum.value() as i64).to_string(),
         };
         let (code, message, hint) = match error {

@@ -13,6 +13,12 @@ mod score;
 
 ::pgrx::pg_module_magic!(name, version);
 
+/// Runs when a backend loads the library.
+#[::pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    strata_core::patience::set_check(|| ::pgrx::check_for_interrupts!());
+}
+
 // Types come first: every function below them may name them.
 ::pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);
 

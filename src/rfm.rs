@@ -53,7 +53,7 @@ fn rfm_cuts_send(cuts: RfmCutsIn<'_>) -> Vec<u8> {
 // ---------------------------------------------------------------------------------------------------------------------
 // The aggregate: (state bytea, recency integer, frequency bigint, monetary numeric [, bins [, ties]])
 
-::pgrx::extension_sql_file!("../sql/rfm_cuts_agg.sql", name = "rfm_cuts_agg");
+::pgrx::extension_sql_file!("../sql/rfm_cuts_agg.sql", name = "rfm_cuts_agg", requires = ["cuts_agg"]);
 
 struct RfmCutsGrowing;
 

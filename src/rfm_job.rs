@@ -16,9 +16,10 @@ use crate::pg::rows::Rows;
 use crate::pg::varlena;
 use crate::rfm::{lang_argument, scheme_argument};
 
-::pgrx::extension_sql_file!("../sql/rfm_job.sql", name = "rfm_job");
+::pgrx::extension_sql_file!("../sql/rfm_job.sql", name = "rfm_job", requires = ["bulk"]);
 
-/// The arguments of a call: (query, as_of [, user_type], time_zone, bins, ties, scheme, lang, window_days).
+/// The arguments of a call: (query, as_of, time_zone, bins, ties, scheme, lang, window_days), with the user's type, of
+/// which only the type is wanted, as a third or as a last one.
 struct Job<'a> {
     query: Option<&'a str>,
     time_zone: Option<&'a str>,
@@ -34,8 +35,7 @@ impl<'a> Job<'a> {
     /// # Safety
     /// SQL declares the arguments as above.
     unsafe fn of(call: &Call<'a>) -> Job<'a> {
-        // the optional user_type, of which only the type is wanted, shifts those behind it
-        let options = call.arity() - 6;
+        let options = if call.type_of(2) == pg_sys::TEXTOID { 2 } else { 3 };
         // SAFETY: by the caller's word.
         let text = |index: usize| unsafe { varlena::text(call.arg(index)) };
         let integer = |index: usize| call.arg(index).map(|datum| datum.value() as i32);
@@ -135,7 +135,7 @@ fn reserve<T>(column: &mut Vec<T>, more: usize) {
     }
 }
 
-/// `rfm(query, as_of [, user_type], …)`: one row for each user.
+/// `rfm(query, as_of, …)`: one row for each user.
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn rfm(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {

@@ -57,7 +57,7 @@ pub fn c_string(text: String) -> CString {
 // ---------------------------------------------------------------------------------------------------------------------
 // The aggregate: (state bytea, value numeric [, bins [, ties [, best]]])
 
-::pgrx::extension_sql_file!("../sql/cuts_agg.sql", name = "cuts_agg");
+::pgrx::extension_sql_file!("../sql/cuts_agg.sql", name = "cuts_agg", requires = ["ledger_agg"]);
 
 /// The state of an aggregate of cuts starts with room for no entry; the first push grows it.
 pub struct CutsGrowing;
@@ -213,7 +213,10 @@ fn scores_of(call: &Call<'_>, partition: &Partition) -> Vec<u8> {
     };
     // SAFETY: SQL declares these arguments as text; one read at the first row is used before the next is asked for.
     let name = |index: usize, name: &str, default: &str| match arity > index {
-        true => unsafe { String::from_utf8_lossy(varlena::bytes_of(constant(index, name, default))).into_owned() },
+        true => unsafe {
+            let quoted = format!("'{default}'");
+            String::from_utf8_lossy(varlena::bytes_of(constant(index, name, &quoted))).into_owned()
+        },
         false => default.to_owned(),
     };
     let config = CutsConfig {

@@ -3,6 +3,7 @@
 //! * [`ledger`]: a user's activity as one small value that merges, retracts and can be read as of any day.
 //! * [`bulk`]: all users at once, partitioned by hash and folded in the cache.
 //! * [`score`]: cut points, tie policies, RFM scores and segment maps.
+//! * [`patience`]: how long steps can be ended from outside.
 //! * [`lifecycle`]: the stage of a user in the customer lifecycle.
 
 pub mod bulk;
@@ -11,4 +12,5 @@ pub mod error;
 pub mod ledger;
 pub mod lifecycle;
 pub mod money;
+pub mod patience;
 pub mod score;

@@ -63,7 +63,7 @@ fn bulk_of(rows: &[Row], integers: bool, budget: usize) -> Bulk<Spilled> {
 }
 
 fn folding(fold: Fold, rows: &[Row], integers: bool, budget: usize) -> Bulk<Spilled> {
-    let mut bulk = Bulk::new(integers, fold, budget, Spilled::default(), || {});
+    let mut bulk = Bulk::new(integers, fold, budget, Spilled::default());
     for &(user, day, amount) in rows {
         with_key(user, integers, |key| bulk.push(key, day, amount)).unwrap();
     }

@@ -288,6 +288,8 @@ fn overflow_does_not_depend_on_order() {
     let day = Day::new(0).expect("a day");
     let rows = [(0, large), (0, large)];
     assert_eq!(Building::rows(&rows).err(), Some(LedgerError::AmountOverflow(day)));
+    let credits = [(0, Money::new(-i64::MAX as i128, 0).expect("fits")), (0, Money::from(-1))];
+    assert_eq!(Building::rows(&credits).err(), Some(LedgerError::AmountOverflow(day)));
     // on two days there is room, and the sum over both is exact
     let ledger = ledger_of(&[(0, large), (1, large)]);
     let read = ledger.borrow().read(Window::new(Day::MAX, None).expect("a window")).expect("valid");

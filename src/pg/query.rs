@@ -15,7 +15,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// The type's name as SQL writes it.
+    /// The type's name for people.
     pub fn type_name(&self) -> String {
         type_name(self.type_oid)
     }
@@ -27,9 +27,15 @@ pub fn is_deterministic(collation: pg_sys::Oid) -> bool {
     collation == pg_sys::InvalidOid || unsafe { pg_sys::get_collation_isdeterministic(collation) }
 }
 
-/// A type's name as SQL writes it, qualified where the search path does not find it.
+/// A type's name for people.
 pub fn type_name(type_oid: pg_sys::Oid) -> String {
     // SAFETY: returns a NUL-terminated string for any oid.
+    unsafe { CStr::from_ptr(pg_sys::format_type_be(type_oid)).to_string_lossy().into_owned() }
+}
+
+/// A type's name with its schema, for any search path.
+pub fn qualified_type_name(type_oid: pg_sys::Oid) -> String {
+    // SAFETY: as above.
     unsafe { CStr::from_ptr(pg_sys::format_type_be_qualified(type_oid)).to_string_lossy().into_owned() }
 }
 
@@ -57,10 +63,14 @@ pub fn columns_of(query: &str) -> Vec<Column> {
             true => std::ptr::null_mut(),
             false => {
                 let source: *mut pg_sys::CachedPlanSource = (*(*sources).elements).ptr_value.cast();
-                match (*source).commandTag == pg_sys::CommandTag::CMDTAG_SELECT {
-                    true => (*source).resultDesc,
-                    false => std::ptr::null_mut(),
-                }
+                let parsed: *mut pg_sys::Query = match (*source).query_list.is_null() {
+                    true => std::ptr::null_mut(),
+                    false => (*(*(*source).query_list).elements).ptr_value.cast(),
+                };
+                let reads = (*source).commandTag == pg_sys::CommandTag::CMDTAG_SELECT
+                    && !parsed.is_null()
+                    && !(*parsed).hasModifyingCTE;
+                if reads { (*source).resultDesc } else { std::ptr::null_mut() }
             }
         };
         if described.is_null() {

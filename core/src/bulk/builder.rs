@@ -3,6 +3,7 @@
 use crate::day::Day;
 use crate::ledger::{LedgerError, Window};
 use crate::money::Money;
+use crate::patience;
 
 use super::group::{Fold, Group, Grouper};
 use super::record::{Content, Key, LONGEST_KEY, Record};
@@ -43,14 +44,12 @@ pub struct Bulk<S> {
     budget: usize,
     chunk: usize,
     allocated: usize,
-    /// Called once for each partition in long steps; may unwind.
-    tick: fn(),
 }
 
 impl<S: Spill> Bulk<S> {
     /// A builder that keeps about `budget` bytes in memory; `integers` says which kind of keys comes, `fold` what is
-    /// wanted of each user. `tick` is called every few milliseconds of a long step.
-    pub fn new(integers: bool, fold: Fold, budget: usize, spill: S, tick: fn()) -> Bulk<S> {
+    /// wanted of each user.
+    pub fn new(integers: bool, fold: Fold, budget: usize, spill: S) -> Bulk<S> {
         /// Small enough that a chunk for each partition is a small part of the budget.
         const CHUNKS: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 16;
         Bulk {
@@ -61,7 +60,6 @@ impl<S: Spill> Bulk<S> {
             budget,
             chunk: (budget / PARTITIONS / 4).clamp(*CHUNKS.start(), *CHUNKS.end()),
             allocated: 0,
-            tick,
         }
     }
 
@@ -129,7 +127,7 @@ impl<S: Spill> Bulk<S> {
                     let segment = Segment { position: self.spill.write(&chunk), length: chunk.len() };
                     partition.spilled.push(segment);
                 }
-                (self.tick)();
+                patience::check();
             }
             self.allocated = 0;
         }
@@ -150,7 +148,7 @@ impl<S: Spill> Bulk<S> {
             if !compact.is_empty() {
                 partition.chunks.push(compact);
             }
-            (self.tick)();
+            patience::check();
         }
         Ok(())
     }
@@ -176,7 +174,7 @@ impl<S: Spill> Bulk<S> {
             if bytes.len() > limit {
                 return Err(LedgerError::OutOfMemory);
             }
-            (self.tick)();
+            patience::check();
         }
         Ok((bytes, self.spill))
     }
@@ -215,7 +213,7 @@ impl<S: Spill> Bulk<S> {
             let chunks = partition.load(&mut self.spill)?;
             grouper.load(&chunks, self.integers)?;
             drop(chunks);
-            (self.tick)();
+            patience::check();
             grouper.groups(self.integers, &mut visit)?;
         }
         Ok(self.spill)

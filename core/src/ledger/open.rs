@@ -70,7 +70,9 @@ impl Slot {
     }
 
     fn merge(&mut self, other: Slot) -> Result<(), LedgerError> {
-        match (self.events.checked_add(other.events), self.amount.checked_add(other.amount)) {
+        // the magnitude of credits has to fit as well
+        let amount = self.amount.checked_add(other.amount).filter(|amount| *amount != i64::MIN);
+        match (self.events.checked_add(other.events), amount) {
             (Some(events), Some(amount)) => (self.events, self.amount) = (events, amount),
             (None, _) => return Err(LedgerError::EventsOverflow(self.checked_day()?)),
             (_, None) => return Err(LedgerError::AmountOverflow(self.checked_day()?)),

@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
 
+use crate::patience;
+
 use super::{Best, Bins, CutsConfig, ScoreError, Ties, Total};
 
 const MOST_CUTS: usize = Bins::MAX as usize - 1;
@@ -54,7 +56,7 @@ impl Cuts {
 
     /// The same from a column that may be sorted in place.
     pub(super) fn from_column(config: CutsConfig, column: &mut [(Decimal, u64)]) -> Result<Option<Self>, ScoreError> {
-        column.sort_unstable_by(|a, b| compare(a.0, b.0));
+        patience::sort_by(column, |a, b| compare(a.0, b.0));
         let too_many = ScoreError::OutOfRange { what: "the number of users" };
         let users = column.iter().try_fold(0_u64, |users, pair| users.checked_add(pair.1)).ok_or(too_many)?;
         let runs = column

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::cuts::column;
 use super::{Best, CutsConfig, ScoreError};
+use crate::patience;
 
 /// The score of each value, 0 where there is none: rows without a value are left out of the count.
 ///
@@ -22,7 +23,7 @@ pub fn quantile_scores<T>(
         Best::High => compare(a, b),
         Best::Low => compare(b, a),
     };
-    ranked.sort_unstable_by(|a, b| by_merit(a.0, b.0));
+    patience::sort_by(&mut ranked, |a, b| by_merit(a.0, b.0));
 
     let mut scores = column(values.len())?;
     scores.resize(values.len(), 0);

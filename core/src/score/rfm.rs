@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
 
+use crate::patience;
+
 use super::cuts::{column, compare};
 use super::{Best, Bins, Cuts, RfmConfig, ScoreError, Ties};
 
@@ -81,7 +83,7 @@ impl RfmCuts {
     ) -> Result<Option<Cuts>, ScoreError> {
         let mut sorted = column(values.clone().count())?;
         sorted.extend(values);
-        sorted.sort_unstable_by(&compare);
+        patience::sort_by(&mut sorted, &compare);
         let runs = sorted.chunk_by(|a, b| compare(a, b).is_eq()).map(|run| (decimal(run[0]), run.len() as u64));
         Cuts::from_runs(config.metric(best), sorted.len() as u64, runs)
     }

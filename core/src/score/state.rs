@@ -18,6 +18,8 @@ use std::marker::PhantomData;
 
 use rust_decimal::Decimal;
 
+use crate::patience;
+
 use super::binary::{VERSION, decimal_bytes, decimal_from};
 use super::cuts::{column, compare};
 use super::{Best, Bins, Cuts, CutsConfig, RfmConfig, RfmCuts, RfmRow, ScoreError, Ties};
@@ -361,7 +363,7 @@ impl Entry for Observation {
         if entries.iter().any(|entry| Self::unpack(entry).is_none()) {
             return Err(corrupt("an entry is malformed"));
         }
-        entries.sort_unstable_by(Self::order);
+        patience::sort_by(entries, Self::order);
         let mut last: Option<Self> = None;
         let mut left = 0;
         for place in 0..entries.len() {
