@@ -16,7 +16,11 @@ mod score;
 /// Runs when a backend loads the library.
 #[::pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
-    strata_core::patience::set_check(|| ::pgrx::check_for_interrupts!());
+    strata_core::patience::set_check(check_for_interrupts);
+}
+
+fn check_for_interrupts() {
+    ::pgrx::check_for_interrupts!();
 }
 
 // Types come first: every function below them may name them.
