@@ -522,6 +522,48 @@ SELECT * FROM rfm_summary('SELECT customer, at, amount FROM orders', '2024-12-31
 SELECT * FROM rfm_summary('SELECT customer FROM orders', '2024-12-31');
 \echo :SQLSTATE
 
+-- ledgers: the same of its query, and keys and ledgers that may not be.
+SELECT * FROM ledgers(NULL);
+\echo :SQLSTATE
+SELECT * FROM ledgers(' ; ;; ');
+\echo :SQLSTATE
+SELECT * FROM ledgers('TABLE orders; TABLE orders');
+\echo :SQLSTATE
+SELECT * FROM ledgers('WITH RECURSIVE gone AS (UPDATE orders SET amount = 0 RETURNING *) SELECT * FROM orders');
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT * FROM orders FOR UPDATE');
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT customer, at, $1 FROM orders');
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT customer, amount FROM orders');
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT customer, rfm_cuts FROM orders, kept');
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT rolname, now() FROM pg_authid', 'UTC');
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT customer, now() FROM orders');
+\echo :SQLSTATE
+SELECT * FROM ledgers('TABLE orders', 'Asia/Shangai');
+\echo :SQLSTATE
+SELECT * FROM ledgers('TABLE orders', NULL::bigint);
+\echo :SQLSTATE
+SELECT * FROM ledgers('TABLE orders', NULL::uuid);
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT 3000000000, DATE ''2024-01-01''', NULL::integer);
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT 1, DATE ''2024-01-01'', 9223372036854775807 FROM generate_series(1, 2)');
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT 1, ledger ''{"2024-01-01": [4294967295, 0]}'' FROM generate_series(1, 2)');
+\echo :SQLSTATE
+
+-- bulk_agg, their engine, hands what it builds to them and to nobody else.
+SELECT bulk_agg(1, DATE '2024-01-01', 1, NULL, NULL, NULL);
+\echo :SQLSTATE
+SELECT bulk_agg(true, DATE '2024-01-01', 1, NULL, NULL, NULL);
+\echo :SQLSTATE
+SELECT bulk_agg(1, DATE '2024-01-01', 1, NULL, NULL, NULL) OVER ();
+\echo :SQLSTATE
+
 -- Support functions of aggregates are not for calling, and take no forged state.
 SELECT ledger_agg_transition(NULL, DATE '2024-01-01');
 \echo :SQLSTATE

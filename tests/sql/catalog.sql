@@ -14,21 +14,24 @@ FROM members WHERE obj_description(objid, classid::regclass::text) IS NULL ORDER
 SELECT typname, typtype, typlen, typalign, typstorage, typreceive <> 0 AS receive, typsend <> 0 AS send
 FROM pg_type JOIN members ON objid = pg_type.oid AND classid = 'pg_type'::regclass ORDER BY typname;
 
--- Every aggregate is immutable, parallel safe, combines, and ships its state as a plain type: no state is internal.
+-- Every aggregate is immutable, parallel safe, combines, and ships its state as a plain type, which sharded servers can send.
+-- Only the state of bulk_agg is internal: a builder of all users, with temporary files, that lives below one call of ledgers,
+-- rfm or rfm_summary. Parallel workers send theirs as bytes; nothing else ever sees one.
 SELECT p.oid::regprocedure AS aggregate, p.prorettype::regtype AS returns, aggtranstype::regtype AS state, aggtransspace AS space,
        aggtransfn, aggfinalfn, aggcombinefn
 FROM pg_aggregate JOIN pg_proc AS p ON p.oid = aggfnoid JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
 ORDER BY p.oid::regprocedure::text;
-SELECT DISTINCT aggkind, provolatile, proparallel, proisstrict, aggfinalmodify, aggfinalextra, aggserialfn, aggdeserialfn, agginitval,
-       aggmtransfn, aggsortop
-FROM pg_aggregate JOIN pg_proc AS p ON p.oid = aggfnoid JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass;
+SELECT DISTINCT proname = 'bulk_agg' AS bulk, aggkind, provolatile, proparallel, proisstrict, aggfinalmodify, aggfinalextra, aggserialfn,
+       aggdeserialfn, agginitval, aggmtransfn, aggsortop
+FROM pg_aggregate JOIN pg_proc AS p ON p.oid = aggfnoid JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass ORDER BY 1;
 
--- Their transition and combine functions see NULLs, their final functions do not.
-SELECT DISTINCT t.proisstrict AS transition, c.proisstrict AS combine, f.proisstrict AS final
+-- Their transition and combine functions see NULLs, their final functions do not, but for that of bulk_agg: no rows are no users.
+SELECT DISTINCT aggfnoid::text ~ 'bulk_agg' AS bulk, t.proisstrict AS transition, c.proisstrict AS combine, f.proisstrict AS final
 FROM pg_aggregate JOIN pg_proc AS t ON t.oid = aggtransfn JOIN pg_proc AS c ON c.oid = aggcombinefn JOIN pg_proc AS f ON f.oid = aggfinalfn
-     JOIN members ON objid = aggfnoid AND classid = 'pg_proc'::regclass;
+     JOIN members ON objid = aggfnoid AND classid = 'pg_proc'::regclass ORDER BY 1;
 
--- Every other function is immutable and parallel safe, but for the main job, which runs the caller's query.
+-- Every other function is immutable and parallel safe, but for those that run the caller's query: they read it with the
+-- caller's snapshot, and start parallel workers instead of running in one.
 SELECT p.oid::regprocedure AS function, provolatile, proparallel
 FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
 WHERE provolatile <> 'i' OR proparallel <> 's' ORDER BY p.oid::regprocedure::text;
@@ -38,7 +41,7 @@ SELECT proname, CASE prokind WHEN 'f' THEN '' ELSE prokind::text END AS kind, pr
        pg_get_function_arguments(p.oid) AS arguments
 FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
 WHERE prokind <> 'a' AND NOT obj_description(p.oid, 'pg_proc') IN ('I/O', 'hash', 'less-equal-greater')
-  AND NOT obj_description(p.oid, 'pg_proc') ~ '^(transition|combine|final|implementation)'
+  AND NOT obj_description(p.oid, 'pg_proc') ~ '^(transition|combine|final|implementation|part of a parallel worker)'
 ORDER BY proname, pronargs, p.oid::regprocedure::text;
 
 -- Operators know their commutators, negators and selectivity; each operator class is the default of its type.
