@@ -15,7 +15,7 @@ use crate::error::{OrRaise, not_null, raise};
 use crate::event::EventColumns;
 use crate::pg::call::Call;
 use crate::pg::date;
-use crate::pg::query::{self, Column, columns_of, is_deterministic, literal, qualified_type_name, type_name};
+use crate::pg::query::{self, Column, Described, describe, is_deterministic, literal, qualified_type_name, type_name};
 use crate::pg::rows::Rows;
 use crate::pg::spill::TempFile;
 use crate::pg::varlena;
@@ -98,6 +98,9 @@ impl User {
     }
 }
 
+/// How SQL calls the type of stored ledgers.
+const LEDGER: &str = "strata.ledger";
+
 const USER: usize = 1;
 const AT: usize = 2;
 const AS_OF: usize = 5;
@@ -138,7 +141,10 @@ impl Site {
                 None,
             )
         });
-        let is_time = matches!(call.type_of(AT), pg_sys::DATEOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID);
+        let events = match qualified_type_name(call.type_of(AT)) == LEDGER {
+            true => None,
+            false => Some(EventColumns::of(call, AT)),
+        };
         let fold = match call.arg(AS_OF) {
             None => Fold::Ledgers,
             as_of => {
@@ -146,7 +152,7 @@ impl Site {
                 Fold::Metrics(Window::new(date::as_of_datum(as_of), window_days).or_raise())
             }
         };
-        Site { user, events: is_time.then(|| EventColumns::of(call, AT)), fold }
+        Site { user, events, fold }
     }
 }
 
@@ -299,7 +305,7 @@ pub fn build(
     user_type: pg_sys::Oid,
     metrics: Option<(Day, Option<i32>)>,
 ) -> Users {
-    let query = not_null(query, "query", SHAPE).trim_end_matches(|end: char| end.is_whitespace() || end == ';');
+    let query = not_null(query, "query", SHAPE);
     let user = User::of(user_type).unwrap_or_else(|| {
         raise(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
@@ -307,7 +313,7 @@ pub fn build(
             Some("It can be bigint, integer, uuid or text, for example user_type => NULL::bigint.".to_owned()),
         )
     });
-    let columns = columns_of(query);
+    let Described { statement, columns } = describe(query);
     let events = event_arguments(&columns, time_zone);
     let user_column = &columns[0];
     if !user.is_integer() && !is_deterministic(user_column.collation) {
@@ -333,7 +339,7 @@ pub fn build(
     };
     let waiting = Waiting::start();
     query::run(&format!(
-        "SELECT strata.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{query}\n) AS events ({names})"
+        "SELECT strata.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{statement}\n) AS events ({names})"
     ));
     let building = waiting.take();
     if let Some(Building { guests: guests @ 1.., .. }) = building {
@@ -362,33 +368,43 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
         Zone::by_name(zone.as_bytes());
         literal(zone)
     });
-    match time.type_oid {
-        pg_sys::DATEOID | pg_sys::TIMESTAMPOID => {}
-        pg_sys::TIMESTAMPTZOID if time_zone.is_some() => {}
-        pg_sys::TIMESTAMPTZOID => raise(
+    match (time.type_oid, amount) {
+        (pg_sys::DATEOID | pg_sys::TIMESTAMPOID, _) => {}
+        (pg_sys::TIMESTAMPTZOID, _) if time_zone.is_some() => {}
+        (pg_sys::TIMESTAMPTZOID, _) => raise(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             format!("column \"{}\" is a timestamp with time zone: where does a day begin?", time.name),
             Some("Name the time zone, for example time_zone => 'Asia/Shanghai'.".to_owned()),
         ),
-        _ if qualified_type_name(time.type_oid) == "strata.ledger" && amount.is_none() => {}
+        (_, None) if qualified_type_name(time.type_oid) == LEDGER => {}
+        (_, Some(amount)) if qualified_type_name(time.type_oid) == LEDGER => raise(
+            PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            format!("column \"{}\" stands beside a ledger, which has its amounts in it", amount.name),
+            Some(
+                "A query of ledgers returns (user, ledger), for example: SELECT customer_id, ledger FROM ledgers."
+                    .to_owned(),
+            ),
+        ),
         _ => raise(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             format!("column \"{}\" must be a date, a timestamp or a ledger, not {}", time.name, time.type_name()),
             Some(SHAPE.to_owned()),
         ),
     }
-    let amount = match amount.map(|amount| (amount, amount.type_oid)) {
-        None => "NULL::pg_catalog.int4",
-        Some((_, pg_sys::NUMERICOID | pg_sys::INT8OID | pg_sys::INT4OID | pg_sys::FLOAT8OID)) => "amount",
-        Some((_, pg_sys::INT2OID)) => "amount::pg_catalog.int4",
-        Some((_, pg_sys::FLOAT4OID)) => "amount::pg_catalog.float8",
+    // cast to what they are, without a domain
+    let at = format!("at::{}", qualified_type_name(time.type_oid));
+    let amount_type = match amount.map(|amount| (amount, amount.type_oid)) {
+        None => return format!("{at}, NULL::pg_catalog.int4, {zone}"),
+        Some((_, same @ (pg_sys::NUMERICOID | pg_sys::INT8OID | pg_sys::INT4OID | pg_sys::FLOAT8OID))) => same,
+        Some((_, pg_sys::INT2OID)) => pg_sys::INT4OID,
+        Some((_, pg_sys::FLOAT4OID)) => pg_sys::FLOAT8OID,
         Some((amount, _)) => raise(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             format!("column \"{}\" must be a number, not {}", amount.name, amount.type_name()),
             Some(SHAPE.to_owned()),
         ),
     };
-    format!("at, {amount}, {zone}")
+    format!("{at}, amount::{}, {zone}", qualified_type_name(amount_type))
 }
 
 impl Users {

@@ -36,13 +36,23 @@ enum Amount {
     Double,
 }
 
+/// A type that no signature of ours declares: only arguments of type "any" can have it.
+fn refuse_type(what: &str, type_oid: pg_sys::Oid) -> ! {
+    raise(
+        PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+        format!("an event cannot have a {what} of type {}", crate::pg::query::type_name(type_oid)),
+        None,
+    )
+}
+
 impl EventColumns {
     /// The arguments from index `at` on.
     pub fn of(call: &Call<'_>, at: usize) -> EventColumns {
         let time = match call.type_of(at) {
             pg_sys::DATEOID => Time::Date,
             pg_sys::TIMESTAMPOID => Time::Timestamp,
-            _ => Time::TimestampTz,
+            pg_sys::TIMESTAMPTZOID => Time::TimestampTz,
+            other => refuse_type("time", other),
         };
         let (amount, zone_argument) = match (call.arity() - at - 1, call.type_of(at + 1)) {
             (0, _) => (Amount::None, None),
@@ -52,7 +62,8 @@ impl EventColumns {
                     pg_sys::NUMERICOID => Amount::Numeric,
                     pg_sys::INT8OID => Amount::BigInt,
                     pg_sys::INT4OID => Amount::Integer,
-                    _ => Amount::Double,
+                    pg_sys::FLOAT8OID => Amount::Double,
+                    other => refuse_type("amount", other),
                 };
                 (amount, (arguments > 1).then_some(at + 2))
             }

@@ -294,3 +294,19 @@ proptest! {
         prop_assert_eq!(strata_core::score::quantile_scores(config, &values, Ord::cmp).unwrap(), expected);
     }
 }
+
+proptest! {
+    /// Cuts of values at mixed scales order them as numbers, whatever the places.
+    #[test]
+    fn scales_do_not_matter_for_the_order(pairs in prop::collection::vec((any::<i64>(), 0u32..=14), 1..40)) {
+        let config = CutsConfig { bins: Bins::new(10).unwrap(), ties: Ties::Max, best: Best::High };
+        let values: Vec<Decimal> = pairs.iter().map(|(mantissa, scale)| Decimal::new(*mantissa, *scale)).collect();
+        let cuts = Cuts::from_values(config, values.iter().copied()).unwrap().unwrap();
+        for a in &values {
+            for b in &values {
+                prop_assert!(a > b || cuts.score(*a) <= cuts.score(*b), "{} {}", a, b);
+                prop_assert!(a != b || cuts.score(*a) == cuts.score(*b), "{} {}", a, b);
+            }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{FromDatum, IntoDatum, PgSqlErrorCode, pg_sys};
 use rust_decimal::Decimal;
-use strata_core::money::{Money, NotMoney};
+use strata_core::money::{MAX_SCALE, Money, NotMoney};
 
 use super::varlena::bytes_of;
 use crate::error::raise;
@@ -87,8 +87,16 @@ pub unsafe fn money_of(datum: pg_sys::Datum) -> Result<Money, NotMoney> {
 
 #[cold]
 fn large_money(parts: &Parts<'_>) -> Result<Money, NotMoney> {
-    let (mantissa, scale) = parts.mantissa().ok_or(NotMoney::OutOfRange)?;
-    Money::new(mantissa, scale)
+    let (mut mantissa, mut scale) = parts.mantissa().ok_or(NotMoney::OutOfRange)?;
+    // the digits go in fours; only the display scale says how many decimals were meant
+    while scale > parts.display_scale && mantissa % 10 == 0 {
+        (mantissa, scale) = (mantissa / 10, scale - 1);
+    }
+    let missing = parts.display_scale.min(MAX_SCALE.into()).saturating_sub(scale);
+    match mantissa.checked_mul(10i128.pow(missing)) {
+        Some(raised) => Money::new(raised, scale + missing),
+        None => Money::new(mantissa, scale),
+    }
 }
 
 /// The common case, without 128-bit arithmetic and long division: up to two digits of base 10000 on either side of the

@@ -6,7 +6,7 @@ use pgrx::{PgSqlErrorCode, PgTupleDesc, pg_sys};
 
 use crate::error::raise;
 
-/// A column of a query's result.
+/// A column of a query's result; its type without a domain.
 #[derive(Debug, Clone)]
 pub struct Column {
     pub name: String,
@@ -49,47 +49,77 @@ pub fn literal(text: &str) -> String {
     quoted.to_string_lossy().into_owned()
 }
 
-/// The columns of one plain SELECT (or VALUES, TABLE); anything else raises 42601. The query is planned, not run.
-pub fn columns_of(query: &str) -> Vec<Column> {
+/// One plain SELECT: its text without what stands around it, and its columns.
+pub struct Described<'a> {
+    pub statement: &'a str,
+    pub columns: Vec<Column>,
+}
+
+/// Looks at one plain SELECT (or VALUES, TABLE), without running it; anything else raises 42601.
+pub fn describe(query: &str) -> Described<'_> {
     let Ok(text) = CString::new(query) else {
         raise(PgSqlErrorCode::ERRCODE_SYNTAX_ERROR, "the query contains a NUL byte", None);
     };
     // SAFETY: SPI is connected for as long as the plan is looked at; errors unwind through PostgreSQL, which closes it.
-    unsafe {
+    let described = unsafe {
         pg_sys::SPI_connect();
         let plan = pg_sys::SPI_prepare(text.as_ptr(), 0, std::ptr::null_mut());
         let sources = if plan.is_null() { std::ptr::null_mut() } else { pg_sys::SPI_plan_get_plan_sources(plan) };
-        let described = match sources.is_null() || (*sources).length != 1 {
-            true => std::ptr::null_mut(),
-            false => {
-                let source: *mut pg_sys::CachedPlanSource = (*(*sources).elements).ptr_value.cast();
-                let parsed: *mut pg_sys::Query = match (*source).query_list.is_null() {
-                    true => std::ptr::null_mut(),
-                    false => (*(*(*source).query_list).elements).ptr_value.cast(),
-                };
-                let reads = (*source).commandTag == pg_sys::CommandTag::CMDTAG_SELECT
-                    && !parsed.is_null()
-                    && !(*parsed).hasModifyingCTE;
-                if reads { (*source).resultDesc } else { std::ptr::null_mut() }
-            }
-        };
-        if described.is_null() {
-            raise(
-                PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
-                "the query must be one plain SELECT",
-                Some("For example: 'SELECT customer_id, ordered_at, amount FROM orders'.".to_owned()),
-            );
+        let described =
+            only_member::<pg_sys::CachedPlanSource>(sources).and_then(|source| describe_source(query, source));
+        pg_sys::SPI_finish();
+        described
+    };
+    described.unwrap_or_else(|| {
+        raise(
+            PgSqlErrorCode::ERRCODE_SYNTAX_ERROR,
+            "the query must be one plain SELECT",
+            Some("For example: 'SELECT customer_id, ordered_at, amount FROM orders'.".to_owned()),
+        )
+    })
+}
+
+/// What a prepared statement returns, where it only reads.
+fn describe_source<'a>(query: &'a str, source: &pg_sys::CachedPlanSource) -> Option<Described<'a>> {
+    // SAFETY: the plan source is alive, and so is what it points to.
+    unsafe {
+        let parsed = only_member::<pg_sys::Query>(source.query_list)?;
+        if source.commandTag != pg_sys::CommandTag::CMDTAG_SELECT
+            || parsed.hasModifyingCTE
+            || source.resultDesc.is_null()
+        {
+            return None;
         }
-        let columns = PgTupleDesc::from_pg_copy(described)
+        // without a semicolon and what follows it; a length of 0 means all of the rest
+        let start = usize::try_from(parsed.stmt_location).unwrap_or(0);
+        let rest = query.get(start..)?;
+        let statement = match usize::try_from(parsed.stmt_len) {
+            Ok(length @ 1..) => rest.get(..length)?,
+            _ => rest,
+        };
+        let columns = PgTupleDesc::from_pg_copy(source.resultDesc)
             .iter()
             .map(|attribute| Column {
                 name: attribute.name().to_owned(),
-                type_oid: attribute.atttypid,
+                type_oid: pg_sys::getBaseType(attribute.atttypid),
                 collation: attribute.attcollation,
             })
             .collect();
-        pg_sys::SPI_finish();
-        columns
+        Some(Described { statement, columns })
+    }
+}
+
+/// The only member of a list of nodes.
+///
+/// # Safety
+/// The list is NULL or one of pointers to `T`, which live as long as wanted.
+unsafe fn only_member<'a, T>(list: *mut pg_sys::List) -> Option<&'a T> {
+    // SAFETY: by the caller's word.
+    unsafe {
+        if list.is_null() || (*list).length != 1 {
+            return None;
+        }
+        (*(*list).elements).ptr_value.cast::<T>().as_ref()
     }
 }
 

@@ -1,12 +1,13 @@
 //! Partitions of records, within a budget.
 
 use crate::day::Day;
-use crate::ledger::{LedgerError, Window};
+use crate::ledger::{LedgerError, LedgerRef, Window};
 use crate::money::Money;
 use crate::patience;
 
 use super::group::{Fold, Group, Grouper};
 use super::record::{Content, Key, LONGEST_KEY, Record};
+use super::sums::Sums;
 
 /// Users are spread over this many partitions by the top bits of their hash.
 pub const PARTITIONS: usize = 256;
@@ -71,7 +72,7 @@ impl<S: Spill> Bulk<S> {
     /// Adds an event.
     ///
     /// # Errors
-    /// [`LedgerError::OutOfMemory`]; where compaction is due, those of the amounts.
+    /// [`LedgerError::OutOfMemory`], [`LedgerError::KeyTooLong`]; where compaction is due, those of the amounts.
     #[inline]
     pub fn push(&mut self, key: Key<'_>, day: Day, amount: Money) -> Result<(), LedgerError> {
         if let Fold::Metrics(window) = self.fold
@@ -87,7 +88,18 @@ impl<S: Spill> Bulk<S> {
     /// # Errors
     /// As for [`Bulk::push`].
     pub fn push_ledger(&mut self, key: Key<'_>, sealed: &[u8]) -> Result<(), LedgerError> {
-        self.add(Record { hash: key.hash(), key: key.bytes(), content: Content::Ledger(sealed) })
+        let content = match self.fold {
+            Fold::Ledgers => Content::Ledger(sealed),
+            Fold::Metrics(window) => {
+                let mut sums = Sums::default();
+                sums.add_ledger(window, LedgerRef::new(sealed)?)?;
+                if !sums.any {
+                    return Ok(());
+                }
+                Content::Metrics(sums)
+            }
+        };
+        self.add(Record { hash: key.hash(), key: key.bytes(), content })
     }
 
     #[inline]
@@ -104,7 +116,7 @@ impl<S: Spill> Bulk<S> {
     #[cold]
     fn add_to_new_chunk(&mut self, record: Record<'_>) -> Result<(), LedgerError> {
         if record.key.len() > LONGEST_KEY {
-            return Err(LedgerError::OutOfMemory);
+            return Err(LedgerError::KeyTooLong(record.key.len()));
         }
         if self.allocated > self.budget {
             self.make_room()?;
@@ -139,8 +151,7 @@ impl<S: Spill> Bulk<S> {
         let mut grouper = Grouper::default();
         self.allocated = 0;
         for partition in &mut self.partitions {
-            grouper.load(&partition.chunks, self.integers)?;
-            partition.chunks.clear();
+            grouper.load(std::mem::take(&mut partition.chunks), self.integers)?;
             let mut compact = Vec::new();
             grouper.groups(self.integers, |group| group.write_compact(self.fold, &mut compact))?;
             compact.shrink_to_fit();
@@ -164,8 +175,7 @@ impl<S: Spill> Bulk<S> {
         let mut grouper = Grouper::default();
         for partition in &mut self.partitions {
             let chunks = partition.load(&mut self.spill)?;
-            grouper.load(&chunks, self.integers)?;
-            drop(chunks);
+            grouper.load(chunks, self.integers)?;
             let start = bytes.len();
             bytes.extend_from_slice(&[0; 8]);
             grouper.groups(integers, |group| group.write_compact(fold, &mut bytes))?;
@@ -211,8 +221,7 @@ impl<S: Spill> Bulk<S> {
         let mut grouper = Grouper::default();
         for partition in &mut self.partitions {
             let chunks = partition.load(&mut self.spill)?;
-            grouper.load(&chunks, self.integers)?;
-            drop(chunks);
+            grouper.load(chunks, self.integers)?;
             patience::check();
             grouper.groups(self.integers, &mut visit)?;
         }

@@ -4,9 +4,11 @@ use rust_decimal::Decimal;
 
 use crate::day::Day;
 use crate::ledger::{Entry, Ledger, LedgerError, LedgerRef, Window};
-use crate::money::{MAX_SCALE, Money, POWERS_OF_TEN};
+use crate::money::Money;
+use crate::patience;
 
 use super::record::{Content, HEAD, Key, Record};
+use super::sums::Sums;
 
 /// Groups the records of one partition at a time, in two passes over memory that fits the cache: a small hash table
 /// numbers the users and counts their records, then the records' places are dealt out by user, in order of arrival.
@@ -33,15 +35,20 @@ struct User {
 
 impl Grouper {
     /// Takes the records of a partition.
-    pub fn load(&mut self, chunks: &[Vec<u8>], integers: bool) -> Result<(), LedgerError> {
+    pub fn load(&mut self, mut chunks: Vec<Vec<u8>>, integers: bool) -> Result<(), LedgerError> {
         let total: usize = chunks.iter().map(Vec::len).sum();
         if total > u32::MAX as usize {
             return Err(LedgerError::OutOfMemory);
         }
-        self.bytes.clear();
-        reserve(&mut self.bytes, total)?;
-        for chunk in chunks {
-            self.bytes.extend_from_slice(chunk);
+        match &mut chunks[..] {
+            [only] => self.bytes = std::mem::take(only),
+            _ => {
+                self.bytes.clear();
+                reserve(&mut self.bytes, total)?;
+                for chunk in chunks {
+                    self.bytes.extend_from_slice(&chunk);
+                }
+            }
         }
         self.number_users(integers)?;
         self.deal_out()
@@ -83,6 +90,9 @@ impl Grouper {
                 slot = (slot + 1) & (slots - 1);
             };
             users[number as usize - 1].records += 1;
+            if records.len() % (1 << 16) == 0 {
+                patience::check();
+            }
             records.push((place as u32, number - 1));
             place += record.length();
         }
@@ -157,68 +167,6 @@ pub struct Metrics {
     pub monetary: Decimal,
 }
 
-/// [`Metrics`] in the making: sums of any part of a user's events up to `as_of` can be added.
-#[derive(Default)]
-struct Sums {
-    /// Whether there is anything at all, be it a credit.
-    any: bool,
-    last_day: Option<Day>,
-    frequency: i64,
-    millionths: i128,
-    /// Decimals to show.
-    scale: u8,
-}
-
-impl Sums {
-    const LENGTH: usize = 29;
-
-    /// Adds what happened on a day that is not after `as_of`; `net` at `scale`.
-    #[inline]
-    fn add_day(&mut self, window: Window, day: Day, events: i64, net: i128, scale: u8) {
-        self.any = true;
-        if events > 0 {
-            self.last_day = self.last_day.max(Some(day));
-        }
-        if window.contains(day) {
-            self.frequency += events;
-            self.scale = self.scale.max(scale);
-            self.millionths += net * POWERS_OF_TEN[(MAX_SCALE - scale) as usize] as i128;
-        }
-    }
-
-    fn add(&mut self, other: &Sums) {
-        self.any |= other.any;
-        self.last_day = self.last_day.max(other.last_day);
-        self.frequency += other.frequency;
-        self.millionths += other.millionths;
-        self.scale = self.scale.max(other.scale);
-    }
-
-    fn to_bytes(&self) -> [u8; Sums::LENGTH] {
-        let mut bytes = [0; Sums::LENGTH];
-        bytes[0..16].copy_from_slice(&self.millionths.to_le_bytes());
-        bytes[16..24].copy_from_slice(&self.frequency.to_le_bytes());
-        bytes[24..28].copy_from_slice(&self.last_day.map_or(i32::MIN, Day::number).to_le_bytes());
-        bytes[28] = self.scale;
-        bytes
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Result<Sums, LedgerError> {
-        let [millionths @ .., f0, f1, f2, f3, f4, f5, f6, f7, d0, d1, d2, d3, scale] =
-            *<&[u8; Sums::LENGTH]>::try_from(bytes).map_err(|_| LedgerError::Corrupt("truncated sums"))?;
-        if scale > MAX_SCALE {
-            return Err(LedgerError::Corrupt("too many decimals"));
-        }
-        Ok(Sums {
-            any: true,
-            last_day: Day::new(i32::from_le_bytes([d0, d1, d2, d3]) as i64),
-            frequency: i64::from_le_bytes([f0, f1, f2, f3, f4, f5, f6, f7]),
-            millionths: i128::from_le_bytes(millionths),
-            scale,
-        })
-    }
-}
-
 impl<'a> Group<'a> {
     pub fn key(&self) -> Key<'a> {
         self.key
@@ -264,10 +212,10 @@ impl<'a> Group<'a> {
     /// # Errors
     /// [`LedgerError::AmountOverflow`] where the money exceeds 28 digits.
     pub fn metrics(&self, window: Window) -> Result<Option<Metrics>, LedgerError> {
-        let Sums { any, last_day, frequency, millionths, scale } = self.sums(window)?;
-        let shown = POWERS_OF_TEN[(MAX_SCALE - scale) as usize] as i128;
-        let monetary = Decimal::try_from_i128_with_scale(millionths / shown, scale as u32)
+        let sums = self.sums(window)?;
+        let monetary = Decimal::try_from_i128_with_scale(sums.mantissa, sums.scale as u32)
             .map_err(|_| LedgerError::AmountOverflow(window.as_of()))?;
+        let Sums { any, last_day, frequency, .. } = sums;
         Ok(any.then_some(Metrics { last_day, frequency, monetary }))
     }
 
@@ -279,17 +227,8 @@ impl<'a> Group<'a> {
                 Content::Event { day, amount } => {
                     sums.add_day(window, day, !amount.is_negative() as i64, amount.mantissa() as i128, amount.scale());
                 }
-                Content::Ledger(sealed) => {
-                    let ledger = LedgerRef::new(sealed)?;
-                    for entry in ledger.entries() {
-                        let Entry { day, events, gross, credit } = entry?;
-                        if day > window.as_of() {
-                            break;
-                        }
-                        sums.add_day(window, day, events as i64, gross as i128 - credit as i128, ledger.scale());
-                    }
-                }
-                Content::Metrics(bytes) => sums.add(&Sums::from_bytes(bytes)?),
+                Content::Ledger(sealed) => sums.add_ledger(window, LedgerRef::new(sealed)?)?,
+                Content::Metrics(part) => sums.add(&part),
             }
         }
         Ok(sums)
@@ -305,10 +244,10 @@ impl<'a> Group<'a> {
             Ok(())
         };
         match (self.places, fold) {
-            ([_], Fold::Ledgers) => write(first.content),
+            ([_], _) => write(first.content),
             (_, Fold::Ledgers) => write(Content::Ledger(self.ledger(&mut Vec::new())?.as_bytes())),
             (_, Fold::Metrics(window)) => match self.sums(window)? {
-                sums if sums.any => write(Content::Metrics(&sums.to_bytes())),
+                sums if sums.any => write(Content::Metrics(sums)),
                 _ => Ok(()),
             },
         }
@@ -345,7 +284,7 @@ mod tests {
             Record { hash: 7, key: key.as_bytes(), content }.write(&mut chunk);
         }
         let mut grouper = Grouper::default();
-        grouper.load(&[chunk], false).expect("valid");
+        grouper.load(vec![chunk], false).expect("valid");
         let mut found = Vec::new();
         grouper
             .groups(false, |group| {

@@ -17,6 +17,7 @@
 mod builder;
 mod group;
 mod record;
+mod sums;
 
 pub use builder::{Bulk, PARTITIONS, Spill, settings_in};
 pub use group::{Fold, Group, Metrics};

@@ -1,20 +1,25 @@
 //! One record: a user's event, or the ledger or the metrics of many.
 //!
 //! ```text
-//! hash u64 | amount i64 (or a payload's length) | day i32 | kind u8 | key length u24 | key … | payload …
+//! hash u64 | amount i64 (or a ledger's length) | day i32 | kind u8 | key length u24 | key … | payload …
 //! ```
 
 use std::hash::{DefaultHasher, Hasher};
 
 use crate::day::Day;
 use crate::ledger::LedgerError;
-use crate::money::Money;
+use crate::money::{MAX_SCALE, Money};
+
+use super::sums::Sums;
 
 /// Bytes of a record before its key.
 pub(super) const HEAD: usize = 24;
-/// The kinds of records that carry a payload; smaller kinds are an event's decimals.
+/// The kinds of records: an event's decimals by themselves; sums whose frequency and money fit 32 and 64 bits, with the
+/// money's decimals in the low bits; any sums; a ledger.
+const SUMS: u8 = 0x80;
+const WIDE_SUMS: u8 = 0xfe;
 const LEDGER: u8 = 0xff;
-const METRICS: u8 = 0xfe;
+const DECIMALS: u8 = 0x07;
 /// The longest key.
 pub(super) const LONGEST_KEY: usize = 0x00ff_ffff;
 
@@ -67,17 +72,12 @@ pub(super) enum Content<'a> {
     },
     /// Sealed.
     Ledger(&'a [u8]),
-    /// As [`super::group::Sums`] writes them.
-    Metrics(&'a [u8]),
+    Metrics(Sums),
 }
 
-impl<'a> Content<'a> {
-    fn payload(&self) -> &'a [u8] {
-        match self {
-            Content::Event { .. } => &[],
-            Content::Ledger(bytes) | Content::Metrics(bytes) => bytes,
-        }
-    }
+/// Sums as they stand in most records: frequency and money.
+fn narrow(sums: &Sums) -> Option<(u32, i64)> {
+    Some((u32::try_from(sums.frequency).ok()?, i64::try_from(sums.mantissa).ok()?))
 }
 
 /// A record in a partition's bytes.
@@ -90,16 +90,26 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     pub fn length(&self) -> usize {
-        HEAD + self.key.len() + self.content.payload().len()
+        let payload = match self.content {
+            Content::Event { .. } => 0,
+            Content::Ledger(sealed) => sealed.len(),
+            Content::Metrics(sums) if narrow(&sums).is_some() => size_of::<u32>(),
+            Content::Metrics(_) => size_of::<i128>() + 1,
+        };
+        HEAD + self.key.len() + payload
     }
 
     /// Appends the record to bytes that have room for it.
     #[inline]
     pub fn write(&self, bytes: &mut Vec<u8>) {
+        let day_or_none = |day: Option<Day>| day.map_or(i32::MIN, Day::number);
         let (amount, day, kind) = match self.content {
             Content::Event { day, amount } => (amount.mantissa(), day.number(), amount.scale()),
             Content::Ledger(ledger) => (ledger.len() as i64, 0, LEDGER),
-            Content::Metrics(sums) => (sums.len() as i64, 0, METRICS),
+            Content::Metrics(sums) => match narrow(&sums) {
+                Some((_, money)) => (money, day_or_none(sums.last_day), SUMS | sums.scale),
+                None => (sums.frequency, day_or_none(sums.last_day), WIDE_SUMS),
+            },
         };
         let mut head = [0; HEAD];
         head[0..8].copy_from_slice(&self.hash.to_le_bytes());
@@ -110,8 +120,16 @@ impl<'a> Record<'a> {
         if !self.key.is_empty() {
             bytes.extend_from_slice(self.key);
         }
-        if !matches!(self.content, Content::Event { .. }) {
-            bytes.extend_from_slice(self.content.payload());
+        match self.content {
+            Content::Event { .. } => {}
+            Content::Ledger(ledger) => bytes.extend_from_slice(ledger),
+            Content::Metrics(sums) => match narrow(&sums) {
+                Some((frequency, _)) => bytes.extend_from_slice(&frequency.to_le_bytes()),
+                None => {
+                    bytes.extend_from_slice(&sums.mantissa.to_le_bytes());
+                    bytes.push(sums.scale);
+                }
+            },
         }
     }
 
@@ -125,12 +143,32 @@ impl<'a> Record<'a> {
         let amount = i64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, a7]);
         let key_length = u32::from_le_bytes([k0, k1, k2, 0]) as usize;
         let (key, rest) = rest.split_at_checked(key_length).ok_or(TRUNCATED)?;
+        let day = Day::new(i32::from_le_bytes([d0, d1, d2, d3]) as i64);
         let content = match kind {
             LEDGER => Content::Ledger(rest.get(..amount as usize).ok_or(TRUNCATED)?),
-            METRICS => Content::Metrics(rest.get(..amount as usize).ok_or(TRUNCATED)?),
+            WIDE_SUMS => {
+                let (money, rest) = rest.split_first_chunk().ok_or(TRUNCATED)?;
+                let &scale = rest.first().filter(|scale| **scale <= MAX_SCALE).ok_or(TRUNCATED)?;
+                let money = i128::from_le_bytes(*money);
+                // sums that were written are far below this
+                if money.unsigned_abs() > 1 << 100 {
+                    return Err(LedgerError::Corrupt("money out of range"));
+                }
+                Content::Metrics(Sums { any: true, last_day: day, frequency: amount, mantissa: money, scale })
+            }
+            SUMS.. => {
+                let frequency = u32::from_le_bytes(*rest.first_chunk().ok_or(TRUNCATED)?);
+                let scale = (kind & DECIMALS).min(MAX_SCALE);
+                Content::Metrics(Sums {
+                    any: true,
+                    last_day: day,
+                    frequency: frequency.into(),
+                    mantissa: amount.into(),
+                    scale,
+                })
+            }
             scale => Content::Event {
-                day: Day::new(i32::from_le_bytes([d0, d1, d2, d3]) as i64)
-                    .ok_or(LedgerError::Corrupt("day out of range"))?,
+                day: day.ok_or(LedgerError::Corrupt("day out of range"))?,
                 amount: Money::exact(amount, scale).ok_or(LedgerError::Corrupt("amount out of range"))?,
             },
         };

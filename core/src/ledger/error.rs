@@ -24,6 +24,8 @@ pub enum LedgerError {
     },
     /// A retraction takes more money from a day than is there.
     NegativeAmount(Day),
+    /// A user's key of more than 16 MB.
+    KeyTooLong(usize),
     /// A window of no days.
     EmptyWindow(i32),
     OutOfMemory,
@@ -45,6 +47,7 @@ impl fmt::Display for LedgerError {
             LedgerError::NegativeAmount(day) => {
                 write!(f, "cannot retract more than the amounts that are there on {day}")
             }
+            LedgerError::KeyTooLong(bytes) => write!(f, "a user's key of {bytes} bytes exceeds 16 MB"),
             LedgerError::EmptyWindow(days) => {
                 write!(f, "window_days must be at least 1, not {days}")
             }
@@ -63,6 +66,7 @@ impl UserError for LedgerError {
             | LedgerError::NegativeEvents { .. }
             | LedgerError::NegativeAmount(_) => ErrorKind::OutOfRange,
             LedgerError::EmptyWindow(_) => ErrorKind::InvalidParameter,
+            LedgerError::KeyTooLong(_) => ErrorKind::LimitExceeded,
             LedgerError::OutOfMemory => ErrorKind::OutOfMemory,
         }
     }
