@@ -40,7 +40,7 @@ enum Amount {
 fn refuse_type(what: &str, type_oid: pg_sys::Oid) -> ! {
     raise(
         PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
-        format!("an event cannot have a {what} of type {}", crate::pg::query::type_name(type_oid)),
+        format!("the {what} of an event cannot be of type {}", crate::pg::query::type_name(type_oid)),
         None,
     )
 }

@@ -563,6 +563,17 @@ SELECT bulk_agg(true, DATE '2024-01-01', 1, NULL, NULL, NULL);
 \echo :SQLSTATE
 SELECT bulk_agg(1, DATE '2024-01-01', 1, NULL, NULL, NULL) OVER ();
 \echo :SQLSTATE
+-- It takes arguments of any type, and looks at them before it reads them.
+SELECT bulk_agg(1, 2, 3, NULL, NULL, NULL);
+\echo :SQLSTATE
+SELECT bulk_agg(1, 'x'::text, 3, NULL, NULL, NULL);
+\echo :SQLSTATE
+SELECT bulk_agg(1, DATE '2024-01-01', 'x'::name, NULL, NULL, NULL);
+\echo :SQLSTATE
+SELECT bulk_agg(ROW(1), DATE '2024-01-01', 1, NULL, NULL, NULL);
+\echo :SQLSTATE
+SELECT * FROM ledgers('SELECT 1, ledger ''{}'', 3');
+\echo :SQLSTATE
 
 -- Support functions of aggregates are not for calling, and take no forged state.
 SELECT ledger_agg_transition(NULL, DATE '2024-01-01');

@@ -79,6 +79,15 @@ SELECT count(*) FROM ledgers('WITH months AS (SELECT customer, events FROM month
 SELECT count(*) FROM ledgers('SELECT customer, events FROM months -- all of them');
 SELECT count(*) FROM ledgers('SELECT 1 AS at, DATE ''2024-01-01'' AS user_id, 5 AS events');
 SELECT count(*) FROM ledgers('SELECT customer, at FROM events UNION ALL SELECT customer, month FROM months ORDER BY 1 LIMIT 10', 'UTC');
+SELECT count(*) FROM ledgers('; SELECT customer, events FROM months; -- all of them');
+SELECT count(*) FROM ledgers($$SELECT '潜在用户', DATE '2024-01-01'; /* 用户 */ $$);
+
+-- A domain is what it is made of.
+CREATE DOMAIN price AS numeric(18,2) CHECK (VALUE > 0);
+CREATE DOMAIN day AS date;
+SELECT user_id, ledger FROM ledgers('SELECT 1, day ''2024-01-01'', price ''123456789.50''');
+SELECT user_id, monetary FROM rfm('SELECT 1, day ''2024-01-01'', price ''123456789.50''', '2024-12-31');
+DROP DOMAIN price, day;
 
 -- It sees what its statement sees, in a row of another table as well, and its query may call it again.
 BEGIN;
