@@ -81,7 +81,9 @@ unsafe extern "C-unwind" fn rfm_cuts_agg_transition(fcinfo: pg_sys::FunctionCall
         };
         aggregate::advance::<RfmCutsGrowing>(
             call.arg(0),
-            |bytes| drop(RfmCutsState::create(bytes, config).or_raise()),
+            |bytes| {
+                RfmCutsState::create(bytes, config).or_raise();
+            },
             |bytes| {
                 let mut state = RfmCutsState::open(bytes).or_raise();
                 state.as_ref().require(config).or_raise();
@@ -207,7 +209,7 @@ fn rfm_group(
 
 fn fixed_argument(array: pgrx::datum::Array<'_, AnyNumeric>) -> [Decimal; 3] {
     let constants: Option<Vec<Decimal>> =
-        array.iter().map(|constant| Decimal::from_str_exact(&constant?.normalize().to_string()).ok()).collect();
+        array.iter().map(|constant| Decimal::from_str_exact(constant?.normalize()).ok()).collect();
     constants.and_then(|constants| constants.try_into().ok()).unwrap_or_else(|| {
         raise(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,

@@ -118,7 +118,9 @@ unsafe extern "C-unwind" fn cuts_agg_transition(fcinfo: pg_sys::FunctionCallInfo
         let value = numeric::decimal_of(value);
         aggregate::advance::<CutsGrowing>(
             call.arg(0),
-            |bytes| drop(CutsState::create(bytes, config).or_raise()),
+            |bytes| {
+                CutsState::create(bytes, config).or_raise();
+            },
             |bytes| {
                 let mut state = CutsState::open(bytes).or_raise();
                 state.as_ref().require(config).or_raise();
@@ -238,7 +240,7 @@ fn scores_of(call: &Call<'_>, partition: &Partition) -> Vec<u8> {
 fn values_of(call: &Call<'_>, partition: &Partition) -> Values {
     let rows = 0..partition.rows();
     let read = |row| {
-        if row % 65_536 == 0 {
+        if row.is_multiple_of(65_536) {
             pgrx::check_for_interrupts!();
         }
         partition.argument(0, row)

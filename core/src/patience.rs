@@ -30,7 +30,7 @@ pub fn sort_by<T>(values: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     let mut compared = 0u32;
     values.sort_unstable_by(|a, b| {
         compared = compared.wrapping_add(1);
-        if compared % PACE == 0 {
+        if compared.is_multiple_of(PACE) {
             check();
         }
         compare(a, b)

@@ -74,7 +74,7 @@ impl Rows {
             pg_sys::tuplestore_putvalues(self.store, self.described, values.as_mut_ptr(), nulls.as_mut_ptr());
             pg_sys::MemoryContextSwitchTo(before);
             self.put += 1;
-            if self.put % 256 == 0 {
+            if self.put.is_multiple_of(256) {
                 pg_sys::MemoryContextReset(self.scratch);
                 pgrx::check_for_interrupts!();
             }

@@ -90,7 +90,7 @@ impl Grouper {
                 slot = (slot + 1) & (slots - 1);
             };
             users[number as usize - 1].records += 1;
-            if records.len() % (1 << 16) == 0 {
+            if records.len().is_multiple_of(1 << 16) {
                 patience::check();
             }
             records.push((place as u32, number - 1));
