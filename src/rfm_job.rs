@@ -192,7 +192,7 @@ unsafe extern "C-unwind" fn rfm_summary(fcinfo: pg_sys::FunctionCallInfo) -> pg_
         (call, Job::of(&call))
     };
     let mut rows = Rows::of(call);
-    // the key is not shown: what a text stands for is told apart as well as by its own type
+    // users are told apart as those of rfm without a user_type are
     let (scored, _) = Scored::of(&job, pg_sys::TEXTOID);
     let mut sums = vec![Sums::default(); job.scheme.segments().len()];
     for user in &scored.users {

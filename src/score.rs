@@ -239,7 +239,7 @@ fn scores_of(call: &Call<'_>, partition: &Partition) -> Vec<u8> {
 
 fn values_of(call: &Call<'_>, partition: &Partition) -> Values {
     let rows = 0..partition.rows();
-    let read = |row| {
+    let read = |row: usize| {
         if row.is_multiple_of(65_536) {
             pgrx::check_for_interrupts!();
         }
