@@ -41,6 +41,7 @@ demo: install ## a year of real orders, segmented (leaves a server running)
 
 demo-stop: ## stop the demo's server and remove its data
 	@scripts/cluster stop demo
+	@echo "== The demo's server is stopped"
 
 test: install ## all tests; one SQL file: REGRESS=name
 	@echo "== Testing the core (no server)"

@@ -154,11 +154,11 @@ def variants():
         label = table.removeprefix("orders_")
         yield measure(
             f"aggregate_{label}", f"ledger_agg, {label}", ledger_agg(settings=SERIAL), group_by(SERIAL),
-            orders=table, same_answer=True,
+            orders=table, same_answer=True, repeated=False,
         )
         yield measure(
             f"bulk_{label}", f"ledgers(), {label}", ledgers(key_type), group_by(),
-            orders=table, same_answer=True,
+            orders=table, same_answer=True, repeated=False,
         )
         yield Cliff(f"cliff_aggregate_{label}", f"ledger_agg, {label} / plain", f"aggregate_{label}", "aggregate_serial")
         yield Cliff(f"cliff_bulk_{label}", f"ledgers(), {label} / plain", f"bulk_{label}", "bulk_parallel", 3.0)

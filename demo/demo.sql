@@ -7,7 +7,7 @@
 
 \echo
 \echo 'Every customer in a segment, as of' :as_of
-\echo '   SELECT * FROM strata.rfm_summary(''SELECT customer_id, ordered_at, amount FROM orders'', as_of => ...)'
+\echo '   SELECT * FROM strata.rfm_summary(''SELECT customer_id, ordered_at, amount FROM orders'', as_of => ':'as_of'')'
 \echo
 
 SELECT segment,
@@ -16,19 +16,20 @@ SELECT segment,
        repeat('█', ceil(50 * share)::integer)        AS " ",
        to_char(revenue, '999G999G990.00')            AS revenue,
        to_char(100 * revenue_share, '990.0') || ' %' AS "revenue share",
-       to_char(average_recency, '990.0')             AS "days since",
-       to_char(average_frequency, '990.0')           AS orders,
-       to_char(average_monetary, '999G990.00')       AS spent
+       coalesce(to_char(average_recency, '990.0'), '-') AS "avg days since",
+       to_char(average_frequency, '990.0')           AS "avg orders",
+       to_char(average_monetary, '999G990.00')       AS "avg spent"
 FROM strata.rfm_summary('SELECT customer_id, ordered_at, amount FROM orders', as_of => :'as_of');
 
-\echo '   (days since the last order, orders and money spent: averages per user)'
+\echo '   (averages per user; the same in Chinese: rfm_summary(..., lang => ''zh''))'
 
 -- A customer who looks like one of the largest as long as credits are left out:
 -- one order of 80,995 pieces, cancelled twelve minutes later.
 \set customer 16446
 
 \echo
-\echo 'One customer up close: the row of' :customer
+\echo 'One customer up close: the row of' :customer', who ordered 80,995 pieces and cancelled them twelve minutes later'
+\echo '(where credits are left out, he looks like one of the largest)'
 \echo
 
 SELECT user_id, recency, frequency, round(monetary, 2) AS monetary, r, f, m, code, segment
@@ -42,6 +43,11 @@ WHERE user_id = :customer;
 
 CREATE TEMPORARY TABLE close_up AS
 SELECT strata.ledger_agg(ordered_at, amount) AS orders FROM orders WHERE customer_id = :customer;
+
+SELECT orders AS ledger FROM close_up;
+
+\echo 'read as of' :as_of
+\echo
 
 SELECT strata.first_day(orders, :'as_of')                AS first_day,
        strata.last_day(orders, :'as_of')                 AS last_day,

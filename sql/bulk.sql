@@ -20,14 +20,14 @@ CREATE AGGREGATE bulk_agg("any", "any", "any", time_zone text, as_of date, windo
 -- STABLE: the caller's snapshot, and nothing but reading.
 CREATE FUNCTION ledgers(query text, time_zone text DEFAULT NULL, user_type text DEFAULT NULL)
 RETURNS TABLE (user_id text, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
 -- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint.
 CREATE FUNCTION ledgers(query text, user_type bigint, time_zone text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
 CREATE FUNCTION ledgers(query text, user_type integer, time_zone text DEFAULT NULL)
 RETURNS TABLE (user_id integer, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
 CREATE FUNCTION ledgers(query text, user_type uuid, time_zone text DEFAULT NULL)
 RETURNS TABLE (user_id uuid, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';

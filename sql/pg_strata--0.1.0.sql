@@ -9,6 +9,18 @@ The ordering of items is not stable, it is driven by a dependency graph.
 /* <begin connected objects> */
 -- src/lib.rs
 -- bootstrap
+-- Labels and messages are UTF-8, and so is what the library takes for text.
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() NOT IN ('UTF8', 'SQL_ASCII') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = pg_catalog.format('pg_strata needs a database in UTF8, this one is in %s', pg_catalog.getdatabaseencoding()),
+            HINT = 'Create one with CREATE DATABASE name ENCODING ''UTF8'' TEMPLATE template0.';
+    END IF;
+END
+$$;
+
 -- The extension's own types, before everything that names them.
 
 CREATE TYPE ledger;
@@ -227,17 +239,17 @@ CREATE AGGREGATE bulk_agg("any", "any", "any", time_zone text, as_of date, windo
 -- STABLE: the caller's snapshot, and nothing but reading.
 CREATE FUNCTION ledgers(query text, time_zone text DEFAULT NULL, user_type text DEFAULT NULL)
 RETURNS TABLE (user_id text, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
 -- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint.
 CREATE FUNCTION ledgers(query text, user_type bigint, time_zone text DEFAULT NULL)
 RETURNS TABLE (user_id bigint, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
 CREATE FUNCTION ledgers(query text, user_type integer, time_zone text DEFAULT NULL)
 RETURNS TABLE (user_id integer, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
 CREATE FUNCTION ledgers(query text, user_type uuid, time_zone text DEFAULT NULL)
 RETURNS TABLE (user_id uuid, ledger ledger)
-STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
+STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'ledgers';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -268,7 +280,7 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 -- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint. One function for each
 -- type, not a polymorphic one: PostgreSQL mistakes the row type of those when arguments are named in another order.
@@ -292,7 +304,7 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 CREATE FUNCTION rfm(
     query text,
@@ -314,7 +326,7 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 CREATE FUNCTION rfm(
     query text,
@@ -336,7 +348,7 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 CREATE FUNCTION rfm_summary(
     query text,
@@ -356,7 +368,7 @@ CREATE FUNCTION rfm_summary(
     average_recency numeric,
     average_frequency numeric,
     average_monetary numeric
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_summary';
+) STABLE ROWS 12 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_summary';
 /* </end connected objects> */
 
 /* <begin connected objects> */

@@ -21,7 +21,7 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 -- With the user as the type of user_type, whose value is not looked at: user_type => NULL::bigint. One function for each
 -- type, not a polymorphic one: PostgreSQL mistakes the row type of those when arguments are named in another order.
@@ -45,7 +45,7 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 CREATE FUNCTION rfm(
     query text,
@@ -67,7 +67,7 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 CREATE FUNCTION rfm(
     query text,
@@ -89,7 +89,7 @@ CREATE FUNCTION rfm(
     m smallint,
     code text,
     segment text
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm';
 
 CREATE FUNCTION rfm_summary(
     query text,
@@ -109,4 +109,4 @@ CREATE FUNCTION rfm_summary(
     average_recency numeric,
     average_frequency numeric,
     average_monetary numeric
-) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_summary';
+) STABLE ROWS 12 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_summary';

@@ -1,3 +1,15 @@
+-- Labels and messages are UTF-8, and so is what the library takes for text.
+DO $$
+BEGIN
+    IF pg_catalog.getdatabaseencoding() NOT IN ('UTF8', 'SQL_ASCII') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'feature_not_supported',
+            MESSAGE = pg_catalog.format('pg_strata needs a database in UTF8, this one is in %s', pg_catalog.getdatabaseencoding()),
+            HINT = 'Create one with CREATE DATABASE name ENCODING ''UTF8'' TEMPLATE template0.';
+    END IF;
+END
+$$;
+
 -- The extension's own types, before everything that names them.
 
 CREATE TYPE ledger;
