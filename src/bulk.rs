@@ -407,12 +407,12 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
     format!("{at}, amount::{}, {zone}", qualified_type_name(amount_type))
 }
 
-/// `user_type` is looked at for its type only: a value there is a misunderstanding, such as user_type => 'bigint'.
-pub fn refuse_user_type(value: Option<pg_sys::Datum>) {
+/// `user_type` is looked at for its type only, and a text there is a misunderstanding: user_type => 'bigint'.
+pub fn refuse_text_as_type(value: Option<pg_sys::Datum>) {
     if value.is_some() {
         raise(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            "user_type is given by a NULL of that type",
+            "user_type is told by its type, not by its name",
             Some("For example user_type => NULL::bigint.".to_owned()),
         );
     }
@@ -441,7 +441,9 @@ unsafe extern "C-unwind" fn ledgers(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys:
     let call = unsafe { Call::new(fcinfo) };
     let mut rows = Rows::of(call);
     let time_zone = if call.type_of(1) == pg_sys::TEXTOID { 1 } else { 2 };
-    refuse_user_type(call.arg(if time_zone == 1 { 2 } else { 1 }));
+    if time_zone == 1 {
+        refuse_text_as_type(call.arg(2));
+    }
     // SAFETY: both are texts.
     let (query, time_zone) = unsafe { (varlena::text(call.arg(0)), varlena::text(call.arg(time_zone))) };
     let users = build(query, time_zone, rows.type_of(0), None);

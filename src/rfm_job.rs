@@ -7,7 +7,7 @@ use strata_core::day::Day;
 use strata_core::ledger::Window;
 use strata_core::score::{Bins, Lang, RfmConfig, RfmCuts, RfmRow, RfmScores, Scheme, Split, Ties, rfm_group};
 
-use crate::bulk::{build, refuse_user_type};
+use crate::bulk::{build, refuse_text_as_type};
 use crate::error::{OrRaise, not_null, raise};
 use crate::pg::call::Call;
 use crate::pg::date;
@@ -36,7 +36,9 @@ impl<'a> Job<'a> {
     /// SQL declares the arguments as above.
     unsafe fn of(call: &Call<'a>) -> Job<'a> {
         let options = if call.type_of(2) == pg_sys::TEXTOID { 2 } else { 3 };
-        refuse_user_type(call.arg(if options == 2 { 8 } else { 2 }));
+        if options == 2 {
+            refuse_text_as_type(call.arg(8));
+        }
         // SAFETY: by the caller's word.
         let text = |index: usize| unsafe { varlena::text(call.arg(index)) };
         let integer = |index: usize| call.arg(index).map(|datum| datum.value() as i32);

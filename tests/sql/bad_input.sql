@@ -556,10 +556,10 @@ SELECT * FROM ledgers('SELECT 1, DATE ''2024-01-01'', 9223372036854775807 FROM g
 SELECT * FROM ledgers('SELECT 1, ledger ''{"2024-01-01": [4294967295, 0]}'' FROM generate_series(1, 2)');
 \echo :SQLSTATE
 
--- A user_type is a NULL of that type, not its name.
+-- A user_type is a value of that type, such as a NULL, not its name.
 SELECT * FROM ledgers('TABLE orders', user_type => 'bigint');
 \echo :SQLSTATE
-SELECT * FROM rfm('TABLE orders', '2024-12-31', user_type => 1::bigint);
+SELECT * FROM rfm('TABLE orders', '2024-12-31', user_type => 'bigint');
 \echo :SQLSTATE
 
 -- bulk_agg, their engine, hands what it builds to them and to nobody else.

@@ -69,7 +69,7 @@ FROM rfm(user_type => NULL::uuid, lang => 'zh', as_of => '2024-12-31', query => 
 SELECT pg_typeof(user_id), user_id, segment
 FROM rfm('SELECT 7, DATE ''2024-12-31''', '2024-12-31', user_type => NULL::text, scheme => 'ten');
 SELECT pg_typeof(user_id), user_id, segment
-FROM rfm('SELECT 7, DATE ''2024-12-31''', '2024-12-31', NULL, 5, 'min', 'ten', 'en', NULL, 'text');
+FROM rfm('SELECT 7, DATE ''2024-12-31''', '2024-12-31', NULL, 5, 'min', 'ten', 'en', NULL, NULL);
 
 -- From stored ledgers the answer is the same, for whichever day.
 CREATE TABLE kept AS SELECT user_id AS customer, ledger AS orders FROM ledgers('TABLE orders');
