@@ -320,7 +320,10 @@ pub fn build(
         raise(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             format!("column \"{}\" has a nondeterministic collation", user_column.name),
-            Some(format!("Choose another, as in: {} COLLATE \"C\".", user_column.name)),
+            Some(
+                "Choose another in the query, as in: SELECT name COLLATE \"C\", ordered_at, amount FROM orders."
+                    .to_owned(),
+            ),
         );
     }
     let names = if columns.len() == 2 { "user_id, at" } else { "user_id, at, amount" };

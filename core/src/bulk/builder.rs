@@ -148,7 +148,7 @@ impl<S: Spill> Bulk<S> {
 
     /// Leaves one record for each user of what is in memory.
     fn compact(&mut self) -> Result<(), LedgerError> {
-        let mut grouper = Grouper::default();
+        let mut grouper = Grouper::new();
         self.allocated = 0;
         for partition in &mut self.partitions {
             grouper.load(std::mem::take(&mut partition.chunks), self.integers)?;
@@ -172,7 +172,7 @@ impl<S: Spill> Bulk<S> {
     pub fn to_bytes(mut self, limit: usize) -> Result<(Vec<u8>, S), LedgerError> {
         let (integers, fold) = (self.integers, self.fold);
         let mut bytes = header(integers, fold);
-        let mut grouper = Grouper::default();
+        let mut grouper = Grouper::new();
         for partition in &mut self.partitions {
             let chunks = partition.load(&mut self.spill)?;
             grouper.load(chunks, self.integers)?;
@@ -218,7 +218,7 @@ impl<S: Spill> Bulk<S> {
     /// # Errors
     /// Those of `visit`; [`LedgerError::OutOfMemory`].
     pub fn visit(mut self, mut visit: impl FnMut(&Group<'_>) -> Result<(), LedgerError>) -> Result<S, LedgerError> {
-        let mut grouper = Grouper::default();
+        let mut grouper = Grouper::new();
         for partition in &mut self.partitions {
             let chunks = partition.load(&mut self.spill)?;
             grouper.load(chunks, self.integers)?;

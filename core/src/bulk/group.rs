@@ -1,5 +1,7 @@
 //! A partition, grouped: users with all of their records.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 use rust_decimal::Decimal;
 
 use crate::day::Day;
@@ -13,8 +15,9 @@ use super::sums::Sums;
 /// Groups the records of one partition at a time, in two passes over memory that fits the cache: a small hash table
 /// numbers the users and counts their records, then the records' places are dealt out by user, in order of arrival.
 /// Its memory is used again for the next partition.
-#[derive(Default)]
 pub(super) struct Grouper {
+    /// Unknown outside: keys cannot be chosen so that they meet in the table.
+    seed: u64,
     bytes: Vec<u8>,
     users: Vec<User>,
     /// For each slot of the hash table the number of a user, from 1; 0 is free.
@@ -34,6 +37,18 @@ struct User {
 }
 
 impl Grouper {
+    pub fn new() -> Grouper {
+        let seed = RandomState::new().build_hasher().finish();
+        Grouper {
+            seed,
+            bytes: Vec::new(),
+            users: Vec::new(),
+            table: Vec::new(),
+            records: Vec::new(),
+            places: Vec::new(),
+        }
+    }
+
     /// Takes the records of a partition.
     pub fn load(&mut self, mut chunks: Vec<Vec<u8>>, integers: bool) -> Result<(), LedgerError> {
         let total: usize = chunks.iter().map(Vec::len).sum();
@@ -55,7 +70,7 @@ impl Grouper {
     }
 
     fn number_users(&mut self, integers: bool) -> Result<(), LedgerError> {
-        let Grouper { bytes, users, table, records, .. } = self;
+        let Grouper { seed, bytes, users, table, records, .. } = self;
         let most = bytes.len() / HEAD;
         users.clear();
         records.clear();
@@ -64,13 +79,16 @@ impl Grouper {
         let slots = (most + most / 2).next_power_of_two();
         reserve(table, slots)?;
         table.resize(slots, 0);
-        // the bits below those that chose the partition
-        let shift = 56 - slots.trailing_zeros();
         let mut place = 0;
+        let mut probes = 0usize;
         while place < bytes.len() {
             let record = Record::read(&bytes[place..])?;
-            let mut slot = (record.hash >> shift) as usize & (slots - 1);
+            let mut slot = scramble(record.hash ^ *seed) as usize & (slots - 1);
             let number = loop {
+                probes += 1;
+                if probes.is_multiple_of(1 << 16) {
+                    patience::check();
+                }
                 match table[slot] {
                     0 => {
                         reserve(users, 1)?;
@@ -90,9 +108,6 @@ impl Grouper {
                 slot = (slot + 1) & (slots - 1);
             };
             users[number as usize - 1].records += 1;
-            if records.len().is_multiple_of(1 << 16) {
-                patience::check();
-            }
             records.push((place as u32, number - 1));
             place += record.length();
         }
@@ -134,6 +149,14 @@ impl Grouper {
         }
         Ok(())
     }
+}
+
+/// Spreads every bit over all others (the finalizer of MurmurHash3, Appleby 2011).
+fn scramble(hash: u64) -> u64 {
+    let mut bits = hash;
+    bits = (bits ^ bits >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    bits = (bits ^ bits >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    bits ^ bits >> 33
 }
 
 fn reserve<T>(column: &mut Vec<T>, more: usize) -> Result<(), LedgerError> {
@@ -283,7 +306,7 @@ mod tests {
             let content = Content::Event { day: Day::new(day).expect("a day"), amount: Money::from(day) };
             Record { hash: 7, key: key.as_bytes(), content }.write(&mut chunk);
         }
-        let mut grouper = Grouper::default();
+        let mut grouper = Grouper::new();
         grouper.load(vec![chunk], false).expect("valid");
         let mut found = Vec::new();
         grouper
