@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use pgrx::prelude::*;
-use strata_core::bulk::{Bulk, Fold, Group, Key, settings_in};
+use strata_core::bulk::{Bulk, EVENT_BYTES, Fold, Group, Key, settings_in};
 use strata_core::day::Day;
 use strata_core::ledger::{self, LedgerError, Window};
 
@@ -35,10 +35,14 @@ struct Building {
 
 impl Building {
     fn new(integers: bool, fold: Fold) -> Building {
-        // SAFETY: reads two settings.
-        let budget = unsafe { pg_sys::get_hash_memory_limit() };
-        Building { bulk: Bulk::new(integers, fold, budget, TempFile::new()), guests: 0 }
+        Building { bulk: Bulk::new(integers, fold, budget(), TempFile::new()), guests: 0 }
     }
+}
+
+/// Bytes that a builder may keep in memory: work_mem x hash_mem_multiplier.
+fn budget() -> usize {
+    // SAFETY: reads two settings.
+    unsafe { pg_sys::get_hash_memory_limit() }
 }
 
 /// What `bulk_agg` keeps at a call site.
@@ -313,7 +317,7 @@ pub fn build(
             Some("It can be bigint, integer, uuid or text, for example user_type => NULL::bigint.".to_owned()),
         )
     });
-    let Described { statement, columns } = describe(query);
+    let Described { statement, columns, rows } = describe(query);
     let events = event_arguments(&columns, time_zone);
     let user_column = &columns[0];
     if !user.is_integer() && !is_deterministic(user_column.collation) {
@@ -341,9 +345,14 @@ pub fn build(
         }
     };
     let waiting = Waiting::start();
-    query::run(&format!(
-        "SELECT strata.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{statement}\n) AS events ({names})"
-    ));
+    // the parts of parallel workers travel through memory: only where everything is expected to fit the budget
+    let parallel = rows * EVENT_BYTES as f64 <= budget() as f64;
+    query::run(
+        &format!(
+            "SELECT strata.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{statement}\n) AS events ({names})"
+        ),
+        parallel,
+    );
     let building = waiting.take();
     if let Some(Building { guests: guests @ 1.., .. }) = building {
         let rows = if guests == 1 { "row" } else { "rows" };

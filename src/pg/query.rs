@@ -53,6 +53,8 @@ pub fn literal(text: &str) -> String {
 pub struct Described<'a> {
     pub statement: &'a str,
     pub columns: Vec<Column>,
+    /// The rows that the planner expects.
+    pub rows: f64,
 }
 
 /// Looks at one plain SELECT (or VALUES, TABLE), without running it; anything else raises 42601.
@@ -65,8 +67,9 @@ pub fn describe(query: &str) -> Described<'_> {
         pg_sys::SPI_connect();
         let plan = pg_sys::SPI_prepare(text.as_ptr(), 0, std::ptr::null_mut());
         let sources = if plan.is_null() { std::ptr::null_mut() } else { pg_sys::SPI_plan_get_plan_sources(plan) };
-        let described =
-            only_member::<pg_sys::CachedPlanSource>(sources).and_then(|source| describe_source(query, source));
+        let described = only_member::<pg_sys::CachedPlanSource>(sources)
+            .and_then(|source| describe_source(query, source))
+            .map(|described| Described { rows: expected_rows(plan), ..described });
         pg_sys::SPI_finish();
         described
     };
@@ -105,7 +108,23 @@ fn describe_source<'a>(query: &'a str, source: &pg_sys::CachedPlanSource) -> Opt
                 collation: attribute.attcollation,
             })
             .collect();
-        Some(Described { statement, columns })
+        Some(Described { statement, columns, rows: 0.0 })
+    }
+}
+
+/// The rows that the planner expects of a prepared statement.
+///
+/// # Safety
+/// The plan is alive and not saved; SPI is connected.
+unsafe fn expected_rows(plan: pg_sys::SPIPlanPtr) -> f64 {
+    // SAFETY: by the caller's word. A plan that is not saved has no resource owner.
+    unsafe {
+        let cached = pg_sys::SPI_plan_get_cached_plan(plan);
+        let Some(planned) = cached.as_ref() else { return 0.0 };
+        let statement = only_member::<pg_sys::PlannedStmt>(planned.stmt_list);
+        let rows = statement.and_then(|statement| statement.planTree.as_ref()).map_or(0.0, |plan| plan.plan_rows);
+        pg_sys::ReleaseCachedPlan(cached, std::ptr::null_mut());
+        rows
     }
 }
 
@@ -123,9 +142,9 @@ unsafe fn only_member<'a, T>(list: *mut pg_sys::List) -> Option<&'a T> {
     }
 }
 
-/// Runs one SELECT to its end with the caller's rights and snapshot, writing nothing, in parallel where its plan is.
-/// What it returns is dropped.
-pub fn run(query: &str) {
+/// Runs one SELECT to its end with the caller's rights and snapshot, writing nothing, with `parallel` in parallel where its
+/// plan is. What it returns is dropped.
+pub fn run(query: &str, parallel: bool) {
     let Ok(text) = CString::new(query) else {
         raise(PgSqlErrorCode::ERRCODE_SYNTAX_ERROR, "the query contains a NUL byte", None);
     };
@@ -133,7 +152,14 @@ pub fn run(query: &str) {
     // SAFETY: errors unwind through PostgreSQL, which closes SPI.
     unsafe {
         pg_sys::SPI_connect();
-        let code = pg_sys::SPI_execute(text.as_ptr(), true, TO_THE_END);
+        let code = match parallel {
+            true => pg_sys::SPI_execute(text.as_ptr(), true, TO_THE_END),
+            // a prepared statement is never planned in parallel
+            false => {
+                let plan = pg_sys::SPI_prepare(text.as_ptr(), 0, std::ptr::null_mut());
+                pg_sys::SPI_execute_plan(plan, std::ptr::null_mut(), std::ptr::null(), true, TO_THE_END)
+            }
+        };
         if code != pg_sys::SPI_OK_SELECT as i32 {
             raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, format!("the query ended with SPI code {code}"), None);
         }

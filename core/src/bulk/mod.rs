@@ -21,4 +21,4 @@ mod sums;
 
 pub use builder::{Bulk, PARTITIONS, Spill, settings_in};
 pub use group::{Fold, Group, Metrics};
-pub use record::Key;
+pub use record::{EVENT_BYTES, Key};

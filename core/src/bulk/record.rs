@@ -14,6 +14,8 @@ use super::sums::Sums;
 
 /// Bytes of a record before its key.
 pub(super) const HEAD: usize = 24;
+/// Bytes that an event takes in a builder, beside those of a key that is no integer.
+pub const EVENT_BYTES: usize = HEAD;
 /// The kinds of records: an event's decimals by themselves; sums whose frequency and money fit 32 and 64 bits, with the
 /// money's decimals in the low bits; any sums; a ledger.
 const SUMS: u8 = 0x80;
