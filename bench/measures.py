@@ -179,7 +179,7 @@ MEASURES = [
     # The bulk builder.
     measure("bulk_serial", "ledgers(), serial", ledgers(settings=SERIAL), group_by(SERIAL), asked=0.45, same_answer=True),
     measure("bulk_parallel", "ledgers(), parallel", ledgers(), group_by(), asked=0.45, same_answer=True),
-    measure("bulk_spill", "ledgers(), parallel, work_mem 16MB", ledgers(settings=PARALLEL | spill("16MB")),
+    measure("bulk_spill", "ledgers(), work_mem 16MB", ledgers(settings=PARALLEL | spill("16MB")),
             group_by(PARALLEL | spill("16MB")), same_answer=True),
     # The main job, from raw orders to a table of named segments.
     measure("rfm_composable", "RFM from building blocks, table", Postgres(file("composable_rfm.sql"), into_table=True),
