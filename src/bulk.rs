@@ -90,7 +90,7 @@ impl User {
         }
     }
 
-    /// The key as a value of this type, in the current memory context. Integers and uuids can also be shown as text.
+    /// The key as a value of this type, in the current memory context. Integers can also be shown as text.
     fn datum(self, key: Key<'_>) -> pg_sys::Datum {
         match (self, key) {
             (User::Integer, Key::Integer(number)) => pg_sys::Datum::from(number as i32),

@@ -1,6 +1,5 @@
 //! Rows that a set-returning function answers, in a tuplestore.
 
-use pgrx::callconv::FcInfo;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::call::Call;
@@ -89,7 +88,7 @@ impl Rows {
             (*self.result).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
             (*self.result).setResult = self.store;
             (*self.result).setDesc = self.described;
-            FcInfo::from_ptr(call.fcinfo()).return_null().sans_lifetime()
         }
+        call.null()
     }
 }
