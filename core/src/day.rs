@@ -56,6 +56,20 @@ impl Day {
     }
 }
 
+impl Day {
+    /// Days from `self` to the next day on which month and day of `date` return, 0 on the day itself. 29 February
+    /// returns on the 28th in common years.
+    pub fn days_until_anniversary(self, date: Day) -> i64 {
+        let ((year, ..), (_, month, day)) = (self.civil(), date.civil());
+        let in_year = |year: i64| {
+            let found = Day::from_civil(year, month, day).or_else(|| Day::from_civil(year, month, day - 1));
+            found.map(|found| i64::from(found.0) - i64::from(self.0))
+        };
+        // beyond the last day there is: as if the calendar went on
+        in_year(year).filter(|days| *days >= 0).or_else(|| in_year(year + 1)).unwrap_or(365)
+    }
+}
+
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.civil();

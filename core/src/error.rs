@@ -15,6 +15,8 @@ pub enum ErrorKind {
     MalformedBinary,
     /// A limit of the program is reached (54000).
     LimitExceeded,
+    /// Something has to be done first (55000).
+    NotReady,
     /// Memory could not be had (53200).
     OutOfMemory,
 }

@@ -2,6 +2,7 @@
 //!
 //! * [`ledger`]: a user's activity as one small value that merges, retracts and can be read as of any day.
 //! * [`bulk`]: all users at once, partitioned by hash and folded in the cache.
+//! * [`model`]: definitions that are checked, evaluated, proved, explained and timed.
 //! * [`score`]: cut points, tie policies, RFM scores and segment maps.
 //! * [`patience`]: how long steps can be ended from outside.
 //! * [`lifecycle`]: the stage of a user in the customer lifecycle.
@@ -9,8 +10,10 @@
 pub mod bulk;
 pub mod day;
 pub mod error;
+pub mod label;
 pub mod ledger;
 pub mod lifecycle;
+pub mod model;
 pub mod money;
 pub mod patience;
 pub mod score;

@@ -1,0 +1,77 @@
+//! Definitions: what is read, printed, refused.
+
+use strata_core::error::UserError;
+use strata_core::model::Model;
+
+const SMALL: &str = r#"{
+  "name": "small", "label": {"en": "Small", "zh": "小"},
+  "parameters": {"risk_days": 30, "window": 365},
+  "requires": ["risk_days < window"],
+  "sources": ["orders"],
+  "attributes": {"is_test": "boolean", "city": "text", "born": "date"},
+  "population": "not is_test",
+  "metrics": {"idle": "recency(orders)", "orders_year": "frequency(orders, window)",
+     "spent": {"value": "monetary(orders, 365)", "label": {"zh": "消费"}},
+     "points": "least(frequency(orders, 30), 10) * 5 + 2"},
+  "scores": {"r": {"of": "idle", "best": "low", "cuts": [90, "risk_days"]},
+             "m": {"of": "spent", "quantile": 5}},
+  "dimensions": {"depth": {"layers": [{"name": "deep", "when": "orders_year >= 5"}], "default": {"name": "shallow"}}},
+  "layers": [
+    {"name": "best", "when": "r = 3 and depth = 'deep' and city in ('a', 'b')"},
+    {"name": "old", "when": "not (idle between 1 and 30 or code(r) in ('1','2')) and born < '2000-01-01'", "meta": {"budget": 1.50, "x": [1, 2]}}
+  ],
+  "default": {"name": "other"}
+}"#;
+
+#[test]
+fn printing_and_parsing_are_inverse() {
+    let model: Model = SMALL.parse().unwrap();
+    let printed = model.to_string();
+    let again: Model = printed.parse().unwrap();
+    assert_eq!(again, model);
+    assert_eq!(again.to_string(), printed);
+    assert!(
+        printed.contains("not (idle >= 1 and idle <= 30 or code(r) in ('1', '2')) and born < date '2000-01-01'"),
+        "{printed}"
+    );
+    assert!(printed.contains(r#""meta":{"budget":1.50,"x":[1,2]}"#), "{printed}");
+}
+
+/// The message for the small model with one text replaced.
+fn refusal(from: &str, to: &str) -> (String, Option<String>) {
+    assert!(SMALL.contains(from), "{from}");
+    let error = SMALL.replacen(from, to, 1).parse::<Model>().expect_err(to);
+    (error.to_string(), error.hint())
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let cases = [
+        ("recency(orders)", "recencyy(orders)", "metrics.idle: unknown function \"recencyy\" at character 1"),
+        (
+            "frequency(orders, window)",
+            "frequency(order, window)",
+            "metrics.orders_year: unknown source \"order\" at character 11",
+        ),
+        ("r = 3 and", "r = 3 and )", "layers[0].when: Expected: an expression, found: ) at character 11"),
+        ("depth = 'deep'", "depth = 'dep'", "layers[0].when: dimension \"depth\" has no layer 'dep' at character 19"),
+        (
+            "depth = 'deep'",
+            "depth > 'deep'",
+            "layers[0].when: depth > 'deep' compares text values by order at character 11",
+        ),
+        ("idle between", "idlee between", "layers[1].when: unknown name \"idlee\" at character 6"),
+        ("'2000-01-01'", "'2000-13-01'", "layers[1].when: '2000-13-01' is not a date at character 64"),
+        ("\"quantile\": 5", "\"quantile\": 50", "scores.m.quantile: the bins are a whole number from 2 to 10, not 50"),
+        (
+            "\"risk_days\": 30",
+            "\"risk_days\": 400",
+            "requires[0]: risk_days < window does not hold: risk_days is 400, window is 365",
+        ),
+        ("\"window\": 365", "\"risk_days\": 365", "parameters: \"risk_days\" comes twice at line 3 column 45"),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(refusal(from, to).0, expected);
+    }
+    assert_eq!(refusal("recency(orders)", "recencyy(orders)").1.as_deref(), Some("Did you mean recency?"));
+}
