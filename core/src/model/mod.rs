@@ -15,6 +15,7 @@ use crate::score::{Best, Bins, Ties};
 
 mod definition;
 mod error;
+mod json;
 pub mod rule;
 
 pub use definition::{
@@ -244,8 +245,27 @@ impl Model {
         }
     }
 
+    /// The type of a metric's value.
+    pub fn metric_type(&self, place: usize) -> Type {
+        self.metric_types[place]
+    }
+
+    /// A score that is given directly, NULL or a whole number.
+    ///
+    /// # Errors
+    /// For a score that is not one of 1..=bins.
+    pub fn given_score(&self, place: usize, value: Value<'_>) -> Result<Option<u8>, ModelError> {
+        let Some(number) = value.number() else { return Ok(None) };
+        let bins = self.scores[place].bins;
+        let found = (1..=bins).find(|score| Decimal::from(*score) == number);
+        found.map(Some).ok_or_else(|| {
+            let name = &self.definition.scores.0[place].0;
+            ModelError::invalid("", format!("score \"{name}\" is {number}, and goes from 1 to {bins}"))
+        })
+    }
+
     /// What has to be known of a user, where these metrics and scores are given.
-    pub fn needs(&self, given_metrics: &[bool], given_scores: &[bool]) -> Needs {
+    pub fn needs(&self, asked: Asked, given_metrics: &[bool], given_scores: &[bool]) -> Needs {
         let mut needs = Needs {
             sources: vec![false; self.definition.sources.0.len()],
             attributes: vec![false; self.definition.attributes.len()],
@@ -253,12 +273,22 @@ impl Model {
             uncalibrated: Vec::new(),
         };
         let mut seen = HashSet::new();
-        let every = (0..self.metrics.len()).map(Name::Metric);
-        let every = every.chain((0..self.scores.len()).map(Name::Score));
         let mut open: Vec<&Expr> = self.population.iter().collect();
-        open.extend(self.layers.iter().filter_map(|layer| layer.when.as_ref()));
-        // metrics and scores are answers as well
-        let mut names: Vec<Name> = every.collect();
+        let mut names: Vec<Name> = Vec::new();
+        if matches!(asked, Asked::Layers | Asked::Everything) {
+            open.extend(self.layers.iter().filter_map(|layer| layer.when.as_ref()));
+        }
+        if matches!(asked, Asked::Metrics | Asked::Everything) {
+            names.extend((0..self.metrics.len()).map(Name::Metric));
+        }
+        match asked {
+            Asked::Everything => names.extend((0..self.scores.len()).map(Name::Score)),
+            Asked::Calibration => {
+                let fitted = self.scores.iter().filter(|score| score.method != Method::Fixed);
+                open.extend(fitted.map(|score| self.metric_below(&score.of)));
+            }
+            Asked::Layers | Asked::Metrics => {}
+        }
         loop {
             while let Some(name) = names.pop() {
                 if !seen.insert(name) {
@@ -295,6 +325,14 @@ impl Model {
         needs
     }
 
+    /// The metric below a chain of scores of scores.
+    fn metric_below<'m>(&'m self, of: &'m Expr) -> &'m Expr {
+        match of {
+            Expr::Name(Name::Score(place)) => self.metric_below(&self.scores[*place].of),
+            metric => metric,
+        }
+    }
+
     /// Writes all expressions in canonical form.
     fn print_into(&self, definition: &mut Definition, requires: &[Expr]) {
         let print = |expr: &Expr| print(expr, &self.definition);
@@ -313,6 +351,19 @@ impl Model {
         }
         layers(&mut definition.layers, &self.layers);
     }
+}
+
+/// What a model is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The layer, or the layers.
+    Layers,
+    /// The metrics.
+    Metrics,
+    /// All there is.
+    Everything,
+    /// The values that calibration cuts.
+    Calibration,
 }
 
 /// What has to be known of a user.

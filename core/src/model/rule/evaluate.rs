@@ -90,6 +90,11 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 
+    /// The model that is asked.
+    pub fn model(&self) -> &'a Model {
+        self.model
+    }
+
     /// Whether the user is counted, cut and layered at all.
     pub fn in_population(&mut self) -> bool {
         match &self.model.population {
