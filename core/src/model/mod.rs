@@ -13,11 +13,13 @@ use rust_decimal::Decimal;
 use crate::label::{Label, Lang};
 use crate::score::{Best, Bins, Ties};
 
+mod calibrate;
 mod definition;
 mod error;
 mod json;
 pub mod rule;
 
+pub use calibrate::{CalibrationState, CalibrationStateRef};
 pub use definition::{
     AttributeDefinition, CalibratedScore, Calibration, DefaultDefinition, Definition, DimensionDefinition,
     LayerDefinition, Meta, MetricDefinition, Mode, Named, Number, NumberOr, Ranking, ScoreDefinition, Sources,
@@ -52,6 +54,8 @@ pub struct Model {
     layers: Vec<Layered>,
     /// The distinct (source, window) pairs that are read.
     readings: Vec<(usize, Option<i32>)>,
+    /// The places of the metrics that calibration collects, ascending.
+    calibrated_metrics: Vec<usize>,
 }
 
 /// A metric, or an earlier score, cut into 1..=bins.
@@ -136,6 +140,7 @@ impl Model {
             population: checked.population,
             metrics: checked.metrics,
             metric_types: checked.metric_types,
+            calibrated_metrics: calibrate::calibrated_metrics(&checked.scores),
             scores: checked.scores,
             dimensions: checked.dimensions,
             layers: checked.layers,

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `policy` | the choices: [`Bins`], [`Ties`], [`Best`] and the score formula itself |
 //! | `cuts`, `rfm` | the summaries of one metric and of the three RFM metrics |
+//! | `breaks`, `natural_breaks` | the cut points of one metric by every method that reads them from the data |
 //! | `quantile` | scores of a whole set at once, without cuts |
 //! | `total` | an exact sum of decimals, for exact comparisons with the mean |
 //! | `text`, `binary` | their readable and their compact form |
@@ -15,9 +16,11 @@
 //! | `error` | what can go wrong, with a message and a hint |
 
 mod binary;
+mod breaks;
 mod cuts;
 mod error;
 mod group;
+mod natural_breaks;
 mod policy;
 mod quantile;
 mod rfm;
@@ -26,6 +29,7 @@ mod state;
 mod text;
 mod total;
 
+pub use breaks::Distribution;
 pub use cuts::Cuts;
 pub use error::ScoreError;
 pub use group::{FixedSplit, Group, SPLIT_NAMES, Split, rfm_group};
@@ -41,6 +45,7 @@ pub use total::Total;
 
 pub(crate) use policy::choose;
 pub(crate) use scheme::Label;
+pub(crate) use state::MetricObservation;
 
 /// Re-exported, so that callers use the same version.
 pub use rust_decimal::Decimal;
