@@ -15,13 +15,18 @@ use crate::score::{Best, Bins, Ties};
 
 mod definition;
 mod error;
+mod lifecycle;
+mod preset;
 pub mod rule;
+pub mod scheme;
 
 pub use definition::{
     AttributeDefinition, CalibratedScore, Calibration, DefaultDefinition, Definition, DimensionDefinition,
     LayerDefinition, Meta, MetricDefinition, Mode, Named, Number, NumberOr, Ranking, ScoreDefinition, Sources,
 };
 pub use error::ModelError;
+pub use lifecycle::Lifecycle;
+pub use preset::{Preset, preset, presets};
 pub use rule::evaluate::{Evaluation, Facts};
 pub use rule::{Type, Value};
 
