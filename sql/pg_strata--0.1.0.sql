@@ -743,7 +743,7 @@ CREATE  FUNCTION "lifecycle_stage"(
 	"registered" date, /* Option < Date > */
 	"as_of" date, /* Option < Date > */
 	"options" jsonb DEFAULT '{}' /* Option < JsonB > */
-) RETURNS TEXT /* & '_ str */
+) RETURNS TEXT /* String */
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'lifecycle_stage_wrapper';

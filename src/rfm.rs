@@ -3,9 +3,10 @@
 use std::ffi::{CStr, CString};
 
 use pgrx::prelude::*;
+use strata_core::label::Lang;
+use strata_core::model::scheme::Scheme;
 use strata_core::score::{
-    Decimal, Lang, RfmConfig, RfmCuts, RfmCutsState, RfmCutsStateRef, RfmRow, RfmScores, Scheme, Split, Ties,
-    rfm_group as group_of,
+    Decimal, RfmConfig, RfmCuts, RfmCutsState, RfmCutsStateRef, RfmRow, RfmScores, Split, Ties, rfm_group as group_of,
 };
 
 use crate::error::{OrRaise, not_null, raise};

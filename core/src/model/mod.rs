@@ -17,7 +17,10 @@ mod calibrate;
 mod definition;
 mod error;
 mod json;
+mod lifecycle;
+mod preset;
 pub mod rule;
+pub mod scheme;
 
 pub use calibrate::{CalibrationState, CalibrationStateRef};
 pub use definition::{
@@ -25,6 +28,8 @@ pub use definition::{
     LayerDefinition, Meta, MetricDefinition, Mode, Named, Number, NumberOr, Ranking, ScoreDefinition, Sources,
 };
 pub use error::ModelError;
+pub use lifecycle::Lifecycle;
+pub use preset::{Preset, preset, presets};
 pub use rule::evaluate::{Evaluation, Facts};
 pub use rule::{Type, Value};
 

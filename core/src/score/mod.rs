@@ -1,7 +1,7 @@
-//! Scores: cut points, tie policies, RFM scores, segment maps and the eight groups.
+//! Scores: cut points, tie policies, RFM scores and the eight groups.
 //!
 //! One pass over the users' values builds a small summary ([`Cuts`], [`RfmCuts`]) that can be stored and printed; every
-//! later question is answered from the summary alone: the score of a value, its side of the mean, the user's segment.
+//! later question is answered from the summary alone: the score of a value, its side of the mean, the user's group.
 //!
 //! | file | holds |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | `total` | an exact sum of decimals, for exact comparisons with the mean |
 //! | `text`, `binary` | their readable and their compact form |
 //! | `state` | the mergeable aggregate state: flat bytes that somebody else owns |
-//! | `scheme`, `group` | segment maps read from `presets/`, and the high/low groups of the eight-group practice |
+//! | `group` | the high/low groups of the eight-group practice |
 //! | `error` | what can go wrong, with a message and a hint |
 
 mod binary;
@@ -24,7 +24,6 @@ mod natural_breaks;
 mod policy;
 mod quantile;
 mod rfm;
-mod scheme;
 mod state;
 mod text;
 mod total;
@@ -36,7 +35,6 @@ pub use group::{FixedSplit, Group, SPLIT_NAMES, Split, rfm_group};
 pub use policy::{Best, Bins, CutsConfig, RfmConfig, Ties};
 pub use quantile::quantile_scores;
 pub use rfm::{RfmCuts, RfmRow, RfmScores};
-pub use scheme::{Lang, Scheme, Segment, segment};
 pub use state::{
     CutsState, CutsStateRef, Entry, MAX_STATE_BYTES, Observation, Push, RfmCutsState, RfmCutsStateRef, StateMut,
     StateRef,
@@ -44,7 +42,6 @@ pub use state::{
 pub use total::Total;
 
 pub(crate) use policy::choose;
-pub(crate) use scheme::Label;
 pub(crate) use state::MetricObservation;
 
 /// Re-exported, so that callers use the same version.
