@@ -22,7 +22,7 @@ pub use definition::{
     LayerDefinition, Meta, MetricDefinition, Mode, Named, Number, NumberOr, Ranking, ScoreDefinition, Sources,
 };
 pub use error::ModelError;
-pub use rule::evaluate::{Evaluation, Facts};
+pub use rule::evaluate::{Answer, Evaluation, Facts};
 pub use rule::{Type, Value};
 
 use error::suggestion;
