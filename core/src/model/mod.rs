@@ -30,7 +30,7 @@ pub use definition::{
 pub use error::ModelError;
 pub use lifecycle::Lifecycle;
 pub use preset::{Preset, preset, presets};
-pub use rule::evaluate::{Evaluation, Facts};
+pub use rule::evaluate::{Answer, Evaluation, Facts};
 pub use rule::{Type, Value};
 
 use error::suggestion;
