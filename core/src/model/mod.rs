@@ -23,6 +23,8 @@ pub use definition::{
 };
 pub use error::ModelError;
 pub use rule::evaluate::{Evaluation, Facts};
+pub use rule::explain::{explain, explain_text};
+pub use rule::way::{Ways, distance};
 pub use rule::{Type, Value};
 
 use error::suggestion;
