@@ -31,6 +31,8 @@ pub use error::ModelError;
 pub use lifecycle::Lifecycle;
 pub use preset::{Preset, preset, presets};
 pub use rule::evaluate::{Answer, Evaluation, Facts};
+pub use rule::explain::{explain, explain_text};
+pub use rule::way::{Ways, distance};
 pub use rule::{Type, Value};
 
 use error::suggestion;

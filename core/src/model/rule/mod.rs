@@ -18,8 +18,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) mod clock;
 pub(crate) mod evaluate;
+pub(crate) mod explain;
+mod grounds;
 pub(crate) mod parse;
 pub(crate) mod print;
+pub(crate) mod way;
+pub(crate) mod words;
 
 /// The type of an expression's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
