@@ -65,6 +65,20 @@ CREATE TYPE rfm_cuts (
     STORAGE = extended
 );
 
+CREATE TYPE model;
+CREATE FUNCTION model_in(cstring) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_in_wrapper';
+CREATE FUNCTION model_out(model) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_out_wrapper';
+CREATE FUNCTION model_recv(internal) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_recv_wrapper';
+CREATE FUNCTION model_send(model) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_send_wrapper';
+CREATE TYPE model (
+    INPUT = model_in,
+    OUTPUT = model_out,
+    RECEIVE = model_recv,
+    SEND = model_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
 CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);
 /* </end connected objects> */
 
@@ -369,6 +383,26 @@ CREATE FUNCTION rfm_summary(
     average_frequency numeric,
     average_monetary numeric
 ) STABLE ROWS 12 LANGUAGE c AS 'MODULE_PATHNAME', 'rfm_summary';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- requires:
+--   rfm_job
+
+-- Models: what asks a model about a row. The row's columns are matched by their names.
+
+CREATE CAST (json AS model) WITH INOUT AS ASSIGNMENT;
+CREATE CAST (jsonb AS model) WITH INOUT AS ASSIGNMENT;
+CREATE CAST (model AS json) WITH INOUT;
+CREATE CAST (model AS jsonb) WITH INOUT;
+
+CREATE TYPE evaluation AS (layer text, layers text[], scores smallint[], next_change date);
+
+CREATE FUNCTION layer_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'layer_assign';
+CREATE FUNCTION layers_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text[] IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'layers_assign';
+CREATE FUNCTION evaluate(user_row record, model model, as_of date DEFAULT NULL) RETURNS evaluation IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'evaluate';
+CREATE FUNCTION metrics(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'metrics';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -750,6 +784,48 @@ AS 'MODULE_PATHNAME', 'lifecycle_stage_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_layers
+CREATE  FUNCTION "model_layers"(
+	"model" model /* ModelIn < '_ > */
+) RETURNS TABLE (
+	"position" INT,  /* i32 */
+	"layer" TEXT,  /* String */
+	"label_en" TEXT,  /* String */
+	"label_zh" TEXT,  /* String */
+	"parent" TEXT,  /* Option < String > */
+	"meta" jsonb  /* Option < Jsonb > */
+)
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_layers_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_out
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_send
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/ledger.rs
 -- pg_strata::ledger::monetary
 CREATE  FUNCTION "monetary"(
@@ -856,6 +932,18 @@ CREATE  FUNCTION "score"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'score_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::set_parameters
+CREATE  FUNCTION "set_parameters"(
+	"model" model, /* ModelIn < '_ > */
+	"parameters" jsonb /* Jsonb */
+) RETURNS model /* ModelOut */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'set_parameters_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */

@@ -112,6 +112,11 @@ impl<'a> Evaluation<'a> {
         self.model
     }
 
+    /// The day that is asked about.
+    pub fn as_of(&self) -> Day {
+        self.as_of
+    }
+
     /// Everything that is answered.
     pub fn answer(&mut self) -> Answer {
         let in_population = self.in_population();
