@@ -9,9 +9,9 @@ use std::rc::Rc;
 
 use pgrx::prelude::*;
 use strata_core::day::Day;
-use strata_core::label::Lang;
+use strata_core::label::{Label, Lang};
 use strata_core::ledger::LedgerRef;
-use strata_core::model::{Answer, Asked, Evaluation, Facts, Model, ModelError, Named, Value};
+use strata_core::model::{self, Answer, Asked, Evaluation, Facts, Model, ModelError, Named, Value, Ways};
 
 use crate::error::{OrRaise, raise};
 use crate::pg::call::Call;
@@ -21,6 +21,7 @@ use crate::pg::row::{Conversion, Row, RowShape, RowValues};
 use crate::pg::varlena::{self, In, Out, OwnType};
 use crate::pg::json::{Jsonb, jsonb};
 use crate::pg::{array, date};
+use crate::rfm::lang_argument;
 use crate::score::c_string;
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -102,6 +103,50 @@ fn set_parameters(model: ModelIn<'_>, parameters: Jsonb) -> ModelOut {
     out(&parsed(model.bytes).with_parameters(&Named::from_json(&parameters.0).or_raise()).or_raise())
 }
 
+/// A model that comes with the extension, with other values of its parameters where these are given.
+#[pg_extern(immutable, parallel_safe)]
+fn preset(name: &str, parameters: default!(Jsonb, "'{}'")) -> ModelOut {
+    let parameters = Named::from_json(&parameters.0).or_raise();
+    out(&model::preset(name).and_then(|preset| preset.with_parameters(&parameters)).or_raise())
+}
+
+/// The models that come with the extension, with what each needs.
+#[pg_extern(immutable, parallel_safe)]
+fn presets() -> TableIterator<
+    'static,
+    (
+        name!(preset, String),
+        name!(label_en, String),
+        name!(label_zh, String),
+        name!(about_en, String),
+        name!(about_zh, String),
+        name!(mode, &'static str),
+        name!(sources, Vec<String>),
+        name!(attributes, Jsonb),
+        name!(parameters, Jsonb),
+        name!(needs_calibration, bool),
+    ),
+> {
+    let rows = model::presets().iter().map(|preset| {
+        let model = preset.model();
+        let definition = model.definition();
+        let text = |label: &Label, lang| label.get(lang).unwrap_or_default().to_owned();
+        (
+            preset.name().to_owned(),
+            text(&definition.label, Lang::En),
+            text(&definition.label, Lang::Zh),
+            text(&definition.about, Lang::En),
+            text(&definition.about, Lang::Zh),
+            if model.is_overlapping() { "overlapping" } else { "exclusive" },
+            definition.sources.0.names().map(str::to_owned).collect(),
+            Jsonb(model.attributes_json()),
+            Jsonb(model.parameters_json()),
+            model.uncalibrated().next().is_some(),
+        )
+    });
+    TableIterator::new(rows.collect::<Vec<_>>())
+}
+
 /// The layers of a model in their order, the default last.
 #[pg_extern(immutable, parallel_safe)]
 fn model_layers(
@@ -139,7 +184,15 @@ struct Site {
     model: Rc<Model>,
     columns: Option<Columns>,
     row_type: Option<RowType>,
+    ways: Option<Ways>,
     values: RowValues,
+}
+
+impl Site {
+    fn new(bytes: &[u8]) -> Site {
+        let (model, values) = (parsed(bytes), RowValues::default());
+        Site { bytes: bytes.to_vec(), model, columns: None, row_type: None, ways: None, values }
+    }
 }
 
 /// The columns of a row type that a model takes.
@@ -184,21 +237,19 @@ pub unsafe fn ask<R>(
     let site = call.kept(|| {
         first = true;
         // SAFETY: as above.
-        let bytes = unsafe { varlena::bytes_of(model) };
-        let (model, values) = (parsed(bytes), RowValues::default());
-        Site { bytes: bytes.to_vec(), model, columns: None, row_type: None, values }
+        Site::new(unsafe { varlena::bytes_of(model) })
     });
     if !first && !call.is_constant(arguments.model) {
         // SAFETY: as above.
         let bytes = unsafe { varlena::bytes_of(model) };
         if site.bytes != bytes {
-            (site.bytes, site.model, site.columns) = (bytes.to_vec(), parsed(bytes), None);
+            *site = Site::new(bytes);
         }
     }
     if site.columns.as_ref().is_none_or(|columns| !columns.shape.is_of(row)) {
         site.columns = Some(Columns::of(RowShape::of(row, call), &site.model, asked));
     }
-    let Site { bytes, model, columns, row_type, values } = site;
+    let Site { bytes, model, columns, row_type, ways, values } = site;
     let columns = columns.as_ref()?;
     let as_of = match call.arg(arguments.as_of) {
         None if !columns.needs_day => Day::MIN,
@@ -208,13 +259,14 @@ pub unsafe fn ask<R>(
     // SAFETY: the conversions were made for these columns.
     let facts = unsafe { columns.facts(model, values) };
     let mut evaluation = Evaluation::new(model, &facts, as_of).or_raise();
-    Some(answer(&mut Kept { bytes, row_type }, &mut evaluation))
+    Some(answer(&mut Kept { bytes, row_type, ways }, &mut evaluation))
 }
 
 /// What an answer may use of the call site.
 pub struct Kept<'s> {
     bytes: &'s [u8],
     row_type: &'s mut Option<RowType>,
+    ways: &'s mut Option<Ways>,
 }
 
 impl<'s> Kept<'s> {
@@ -416,7 +468,80 @@ unsafe extern "C-unwind" fn evaluate(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys
     }
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Explanations
+
+::pgrx::extension_sql_file!("../sql/explain.sql", name = "explain", requires = ["calibrate_agg"]);
+
+/// Asks for something that needs the ways into the layers, which are made once for a call site.
+///
+/// # Safety
+/// As for [`ask`].
+unsafe fn ask_ways<R>(
+    call: &Call<'_>,
+    arguments: Arguments,
+    answer: impl FnOnce(&Model, &Ways, &Facts<'_>, Day) -> R,
+) -> Option<R> {
+    // SAFETY: by the caller's word.
+    unsafe {
+        ask(call, arguments, Asked::Everything, |kept, evaluation| {
+            let (model, facts) = (evaluation.model(), evaluation.facts());
+            let ways = kept.ways.get_or_insert_with(|| Ways::of_given(model, facts));
+            answer(model, ways, facts, evaluation.as_of())
+        })
+    }
+}
+
+/// `explain(user_row, model, as_of)`: metrics, scores, every layer tried, and the ways into better ones.
+#[pg_guard]
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn explain(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: called by PostgreSQL as sql/explain.sql declares.
+    unsafe {
+        let call = Call::new(fcinfo);
+        let explained = ask_ways(&call, USUAL, |model, ways, facts, as_of| {
+            jsonb(&model::explain(model, ways, facts, as_of).or_raise())
+        });
+        explained.unwrap_or_else(|| call.null())
+    }
+}
+
+/// `explain_text(user_row, model, as_of, lang)`: the same for people.
+#[pg_guard]
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn explain_text(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as above.
+    unsafe {
+        let call = Call::new(fcinfo);
+        let lang = lang_argument(varlena::text(call.arg(3)));
+        let explained = ask_ways(&call, USUAL, |model, ways, facts, as_of| {
+            varlena::datum_of(model::explain_text(model, ways, facts, as_of, lang).or_raise().as_bytes())
+        });
+        explained.unwrap_or_else(|| call.null())
+    }
+}
+
+/// `distance(user_row, model, layer, as_of)`: what is missing to a layer, by metric.
+#[pg_guard]
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn distance(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as above.
+    unsafe {
+        let call = Call::new(fcinfo);
+        let Some(layer) = varlena::text(call.arg(2)) else {
+            return call.null();
+        };
+        let missing = ask_ways(&call, Arguments { as_of: 3, ..USUAL }, |model, ways, facts, as_of| {
+            model::distance(model, ways, facts, layer, as_of).or_raise().map(|json| jsonb(&json))
+        });
+        missing.flatten().unwrap_or_else(|| call.null())
+    }
+}
+
 crate::pg::declare!(
+    pg_finfo_explain,
+    pg_finfo_explain_text,
+    pg_finfo_distance,
     pg_finfo_layer_assign,
     pg_finfo_layers_assign,
     pg_finfo_metrics,

@@ -2,7 +2,7 @@
 
 use crate::day::Day;
 
-use super::{Evaluation, Value};
+use super::{Evaluation, Model, Value};
 
 impl Value<'_> {
     /// The JSON form.
@@ -24,14 +24,29 @@ pub(crate) fn string(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|error| unreachable!("a string has a JSON form: {error}"))
 }
 
+/// A JSON object of members whose values are JSON already.
+fn object<'n>(members: impl Iterator<Item = (&'n str, String)>) -> String {
+    let members: Vec<String> = members.map(|(name, value)| format!("{}: {value}", string(name))).collect();
+    format!("{{{}}}", members.join(", "))
+}
+
 impl Evaluation<'_> {
     /// The values of all metrics, as a JSON object.
     pub fn metrics_json(&mut self) -> String {
         let names = self.model().definition().metrics.names();
-        let members: Vec<String> = names
-            .enumerate()
-            .map(|(place, name)| format!("{}: {}", string(name), self.metric(place).to_json()))
-            .collect();
-        format!("{{{}}}", members.join(", "))
+        object(names.enumerate().map(|(place, name)| (name, self.metric(place).to_json())))
+    }
+}
+
+impl Model {
+    /// The parameters with their values, as a JSON object.
+    pub fn parameters_json(&self) -> String {
+        object(self.definition().parameters.iter().map(|(name, number)| (name, Value::Number(number.0).to_json())))
+    }
+
+    /// The attributes with their types, as a JSON object.
+    pub fn attributes_json(&self) -> String {
+        let attributes = self.definition().attributes.iter();
+        object(attributes.map(|(name, attribute)| (name, string(&attribute.of_type.to_string()))))
     }
 }

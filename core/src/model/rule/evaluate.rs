@@ -112,6 +112,11 @@ impl<'a> Evaluation<'a> {
         self.model
     }
 
+    /// What is known of the user.
+    pub fn facts(&self) -> &'a Facts<'a> {
+        self.facts
+    }
+
     /// The day that is asked about.
     pub fn as_of(&self) -> Day {
         self.as_of
