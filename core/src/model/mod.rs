@@ -22,6 +22,7 @@ pub use definition::{
     LayerDefinition, Meta, MetricDefinition, Mode, Named, Number, NumberOr, Ranking, ScoreDefinition, Sources,
 };
 pub use error::ModelError;
+pub use rule::describe::describe;
 pub use rule::evaluate::{Evaluation, Facts};
 pub use rule::explain::{explain, explain_text};
 pub use rule::way::{Ways, distance};

@@ -16,6 +16,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod describe;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 mod grounds;
