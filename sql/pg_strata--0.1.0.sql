@@ -406,6 +406,31 @@ CREATE FUNCTION metrics(user_row record, model model, as_of date DEFAULT NULL) R
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/calibrate.rs
+-- requires:
+--   model
+
+-- calibrate_agg. The state is a flat bytea that carries the model: parallel workers and sharded servers can ship it.
+
+CREATE FUNCTION calibrate_agg_transition(bytea, record, model, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_transition';
+CREATE FUNCTION calibrate_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_combine';
+CREATE FUNCTION calibrate_agg_final(bytea) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_final_wrapper';
+CREATE AGGREGATE calibrate_agg(user_row record, model model, as_of date) (SFUNC = calibrate_agg_transition, STYPE = bytea, SSPACE = 65536, FINALFUNC = calibrate_agg_final, COMBINEFUNC = calibrate_agg_combine, PARALLEL = SAFE);
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- requires:
+--   calibrate_agg
+
+-- Why a user is in a layer, and what is missing to another.
+
+CREATE FUNCTION explain(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'explain';
+CREATE FUNCTION explain_text(user_row record, model model, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'explain_text';
+CREATE FUNCTION distance(user_row record, model model, layer text, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'distance';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/ledger.rs
 -- pg_strata::ledger::active_days
 CREATE  FUNCTION "active_days"(
@@ -429,6 +454,12 @@ CREATE  FUNCTION "average_amount"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'average_amount_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/calibrate.rs
+-- pg_strata::calibrate::calibrate_agg_final
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -836,6 +867,38 @@ CREATE  FUNCTION "monetary"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'monetary_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::preset
+CREATE  FUNCTION "preset"(
+	"name" TEXT, /* & str */
+	"parameters" jsonb DEFAULT '{}' /* Jsonb */
+) RETURNS model /* ModelOut */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'preset_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::presets
+CREATE  FUNCTION "presets"() RETURNS TABLE (
+	"preset" TEXT,  /* String */
+	"label_en" TEXT,  /* String */
+	"label_zh" TEXT,  /* String */
+	"about_en" TEXT,  /* String */
+	"about_zh" TEXT,  /* String */
+	"mode" TEXT,  /* & '_ str */
+	"sources" TEXT[],  /* Vec < String > */
+	"attributes" jsonb,  /* Jsonb */
+	"parameters" jsonb,  /* Jsonb */
+	"needs_calibration" bool  /* bool */
+)
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'presets_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */

@@ -180,7 +180,9 @@ fn model_layers(
 
 /// What a call site keeps: the model that it read last, and where the columns of its rows go.
 struct Site {
+    /// The model's bytes, and those of the argument that they came in.
     bytes: Vec<u8>,
+    argument: Option<Vec<u8>>,
     model: Rc<Model>,
     columns: Option<Columns>,
     row_type: Option<RowType>,
@@ -189,9 +191,26 @@ struct Site {
 }
 
 impl Site {
-    fn new(bytes: &[u8]) -> Site {
-        let (model, values) = (parsed(bytes), RowValues::default());
-        Site { bytes: bytes.to_vec(), model, columns: None, row_type: None, ways: None, values }
+    /// # Safety
+    /// `argument` is a model.
+    unsafe fn new(argument: pg_sys::Datum) -> Site {
+        // SAFETY: by the caller's word.
+        let (bytes, argument) = unsafe { (varlena::bytes_of(argument), varlena::as_it_stands(argument)) };
+        let (bytes, argument) = (bytes.to_vec(), argument.map(<[u8]>::to_vec));
+        let model = parsed(&bytes);
+        Site { bytes, argument, model, columns: None, row_type: None, ways: None, values: RowValues::default() }
+    }
+
+    /// Whether an argument is the model that is kept. A stored model is seldom fetched and unpacked for it.
+    ///
+    /// # Safety
+    /// `argument` is a model.
+    unsafe fn is_of(&self, argument: pg_sys::Datum) -> bool {
+        // SAFETY: by the caller's word.
+        let stands = unsafe { varlena::as_it_stands(argument) };
+        let same = stands.is_some() && stands == self.argument.as_deref();
+        // SAFETY: as above.
+        same || unsafe { varlena::bytes_of(argument) } == self.bytes
     }
 }
 
@@ -237,19 +256,17 @@ pub unsafe fn ask<R>(
     let site = call.kept(|| {
         first = true;
         // SAFETY: as above.
-        Site::new(unsafe { varlena::bytes_of(model) })
+        unsafe { Site::new(model) }
     });
-    if !first && !call.is_constant(arguments.model) {
+    // SAFETY: as above.
+    if !first && !call.is_constant(arguments.model) && !unsafe { site.is_of(model) } {
         // SAFETY: as above.
-        let bytes = unsafe { varlena::bytes_of(model) };
-        if site.bytes != bytes {
-            *site = Site::new(bytes);
-        }
+        *site = unsafe { Site::new(model) };
     }
     if site.columns.as_ref().is_none_or(|columns| !columns.shape.is_of(row)) {
         site.columns = Some(Columns::of(RowShape::of(row, call), &site.model, asked));
     }
-    let Site { bytes, model, columns, row_type, ways, values } = site;
+    let Site { bytes, model, columns, row_type, ways, values, .. } = site;
     let columns = columns.as_ref()?;
     let as_of = match call.arg(arguments.as_of) {
         None if !columns.needs_day => Day::MIN,

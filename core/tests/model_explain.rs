@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use strata_core::day::Day;
-use strata_core::ledger::{Ledger, OpenLedger, Push};
 use strata_core::label::Lang;
-use strata_core::model::{Evaluation, Facts, Model, Value, Ways, distance, explain, explain_text};
+use strata_core::ledger::{Ledger, OpenLedger, Push};
+use strata_core::model::{Evaluation, Facts, Model, Value, Ways, describe, distance, explain, explain_text};
 use strata_core::money::Money;
 
 const TODAY: &str = "2026-01-31";
@@ -65,7 +65,8 @@ fn carried_out(model: &Model, facts: &Facts<'_>, action: &Json) -> Vec<String> {
         let (events, days) = (new["events"].as_i64().unwrap(), new["days"].as_i64().unwrap());
         let amount: Decimal = new["amount"].to_string().parse().unwrap();
         let zero = Money::ZERO;
-        let mut rows: Vec<(Day, Money)> = (0..days).map(|back| (Day::new(i64::from(as_of.number()) - back).unwrap(), zero)).collect();
+        let mut rows: Vec<(Day, Money)> =
+            (0..days).map(|back| (Day::new(i64::from(as_of.number()) - back).unwrap(), zero)).collect();
         rows.extend((days..events).map(|_| (as_of, zero)));
         rows[0].1 = Money::new(amount.mantissa(), amount.scale()).unwrap();
         let ledger = facts.ledgers[source].plus(of_rows(&rows).borrow()).unwrap();
@@ -85,6 +86,15 @@ fn carried_out(model: &Model, facts: &Facts<'_>, action: &Json) -> Vec<String> {
         facts.attributes[definition.attributes.position(name).unwrap()] = value_of(value);
     }
     layers(model, &facts, as_of)
+}
+
+/// The same with one event less of the only source, where that leaves any and nothing else is done.
+fn one_event_less(action: &Json) -> Option<Json> {
+    let mut less = action.clone();
+    let [new] = &mut less["events"].as_array_mut()?[..] else { return None };
+    let (events, days) = (new["events"].as_u64()?, new["days"].as_u64()?);
+    new["events"] = (events - 1).into();
+    (events > days && new["amount"] == 0).then_some(less)
 }
 
 fn layers(model: &Model, facts: &Facts<'_>, as_of: Day) -> Vec<String> {
@@ -169,6 +179,9 @@ fn check(model: &Model, facts: &Facts<'_>) -> Result<(), TestCaseError> {
         prop_assert!(!own.contains(&target), "{way}");
         let reached = carried_out(model, facts, &way["do"]);
         prop_assert!(reached.contains(&target), "{way} leads to {reached:?}");
+        if let Some(less) = one_event_less(&way["do"]) {
+            prop_assert!(!carried_out(model, facts, &less).contains(&target), "{way} asks for too many events");
+        }
         let missing = distance(model, &ways, facts, &target, today).unwrap();
         let empty = "{}";
         prop_assert!(missing.is_some_and(|missing| missing != empty));
@@ -198,18 +211,251 @@ proptest! {
     }
 }
 
-#[test]
-fn show() {
-    let users: [&[(i64, i64)]; 3] = [&[(45, 91_800)], &[], &[(3, 1_000), (50, 20_000), (80, 30_000), (200, 10_000)]];
-    for text in MODELS {
-        let model: Model = text.parse().unwrap();
-        let ways = Ways::of(&model);
-        for user in users {
-            let ledgers = [ledger(user), ledger(&user[..user.len().min(2)])];
-            let facts = facts(&model, &ledgers[..model.definition().sources.0.len()]);
-            println!("{}", explain(&model, &ways, &facts, day(TODAY)).unwrap());
-            println!("{}", explain_text(&model, &ways, &facts, day(TODAY), Lang::En).unwrap());
-            println!("{}", explain_text(&model, &ways, &facts, day(TODAY), Lang::Zh).unwrap());
-        }
+/// The same ways for models whose metrics and scores are columns.
+fn given_facts<'a>(model: &Model, metrics: &[Option<i64>], scores: &[Option<u8>], city: Option<&'a str>) -> Facts<'a> {
+    let mut facts = Facts::nothing(model);
+    facts.metrics =
+        metrics.iter().map(|value| Some(value.map_or(Value::Null, |value| Value::Number(value.into())))).collect();
+    facts.scores = scores.iter().map(|score| Some(*score)).collect();
+    facts.attributes = vec![city.map_or(Value::Null, Value::Text)];
+    facts
+}
+
+const GIVEN: &str = r#"{"name": "given", "attributes": {"city": "text"}, "sources": ["orders"],
+    "metrics": {"a": "frequency(orders)", "b": "monetary(orders)"},
+    "scores": {"r": {"of": "a", "quantile": 5}, "f": {"of": "b", "quantile": 3}},
+    "layers": [{"name": "top", "when": "code(r, f) not in ('11', '12', '21', '22', '53') and a > 4"},
+               {"name": "south", "when": "city in ('gz', 'sz') and not (b < 10 or r = 5)"},
+               {"name": "north", "when": "city <> 'gz' and a is distinct from 3"},
+               {"name": "odd", "when": "a not in (1, 2, 5) and f is null"}],
+    "default": {"name": "else"}}"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn given_values_are_set(
+        metrics in prop::array::uniform2(prop::option::of(-3..20i64)),
+        r in prop::option::of(1..=5u8),
+        f in prop::option::of(1..=3u8),
+        city in prop::option::of(prop::sample::select(vec!["gz", "sz", "bj"])),
+    ) {
+        let model: Model = GIVEN.parse().unwrap();
+        check(&model, &given_facts(&model, &metrics, &[r, f], city))?;
     }
+}
+
+/// A user of one of the models, today.
+fn told(model: &str, user: &[(i64, i64)], lang: Lang) -> String {
+    let model: Model = model.parse().unwrap();
+    let ledgers = [ledger(user)];
+    explain_text(&model, &Ways::of(&model), &facts(&model, &ledgers), day(TODAY), lang).unwrap()
+}
+
+#[test]
+fn people_are_told_in_their_language() {
+    let user = [(45, 91_800)];
+    assert_eq!(
+        told(MODELS[0], &user, Lang::En),
+        "Layer: bronze\n\
+         Because: spent is 918 (more than 100)\n\
+         Not Gold (gold): spent is 918, needed at least 1000; idle is 45, needed at most 30\n\
+         Not silver: orders_90 is 1, needed at least 2\n\
+         To reach Gold (gold): 82.00 more (orders); an order within the last 30 days\n\
+         To reach silver: 1 more order"
+    );
+    assert_eq!(
+        told(MODELS[0], &user, Lang::Zh),
+        "层级：bronze\n\
+         依据：spent为918（多于100）\n\
+         未进入金（gold）：spent为918，需要至少1000；idle为45，需要至多30\n\
+         未进入silver：orders_90为1，需要至少2\n\
+         要进入金（gold）：再增加82.00（订单）；最近30天内有1笔订单\n\
+         要进入silver：再来1笔订单"
+    );
+}
+
+#[test]
+fn an_explanation_has_everything() {
+    let model: Model = MODELS[1].parse().unwrap();
+    let ledgers = [ledger(&[(45, 91_800)])];
+    let found = explain(&model, &Ways::of(&model), &facts(&model, &ledgers), day(TODAY)).unwrap();
+    let found: Json = serde_json::from_str(&found).unwrap();
+    let keys =
+        ["model", "as_of", "in_population", "layer", "layers", "metrics", "scores", "dimensions", "tried", "ways"];
+    assert!(keys.iter().all(|key| found.get(key).is_some()), "{found}");
+    assert_eq!(found["metrics"], serde_json::json!({"idle": 45, "count": 1, "spent": 918}));
+    assert_eq!(
+        found["scores"]["r"],
+        serde_json::json!({"score": 3, "of": "idle", "value": 45, "bins": 4, "best": "low", "cuts": [200, 60, 20], "next_cut": 20})
+    );
+    assert_eq!(
+        found["tried"][1],
+        serde_json::json!({
+            "layer": "loyal", "when": "r >= 3 and high = 2", "matched": false,
+            "failed": [{"comparison": "high = 2", "value": 1, "needed": "= 2",
+                        "because": [{"comparison": "f >= 3", "value": 1, "needed": ">= 3"}]}]
+        })
+    );
+    assert_eq!(
+        found["ways"][0],
+        serde_json::json!({
+            "layer": "best",
+            "steps": [
+                {"metric": "idle", "now": 45, "needed": "<= 20", "more": -25,
+                 "text": {"en": "an order within the last 20 days", "zh": "最近20天内有1笔orders"}},
+                {"metric": "count", "now": 1, "needed": ">= 3", "more": 2,
+                 "text": {"en": "2 more orders", "zh": "再来2笔orders"}}
+            ],
+            "do": {"as_of": TODAY, "events": [{"source": "orders", "events": 2, "amount": 0, "days": 1}],
+                   "text": {"en": "2 more orders", "zh": "再来2笔orders"}}
+        })
+    );
+}
+
+/// What is missing for a user of a model with one layer.
+fn missing(definition: &str, user: &[(i64, i64)], layer: &str) -> Option<String> {
+    let model: Model = definition.parse().unwrap();
+    let ledgers = [ledger(user)];
+    let facts = facts(&model, &ledgers[..model.definition().sources.0.len()]);
+    distance(&model, &Ways::of(&model), &facts, layer, day(TODAY)).unwrap()
+}
+
+fn one_layer(when: &str) -> String {
+    format!(
+        r#"{{"name": "one", "sources": ["orders"], "layers": [{{"name": "there", "when": "{when}"}}], "default": {{"name": "not"}}}}"#
+    )
+}
+
+#[test]
+fn what_is_missing_is_counted() {
+    let user = [(45, 91_800), (50, 1_000)];
+    let cases = [
+        ("monetary(orders) >= 1000", r#"{"monetary(orders)": 72}"#),
+        ("monetary(orders) > 1000", r#"{"monetary(orders)": 72.01}"#),
+        (
+            "frequency(orders, 90) > 3 and frequency(orders) >= 3",
+            r#"{"frequency(orders, 90)": 2, "frequency(orders)": 1}"#,
+        ),
+        ("recency(orders) <= 30", r#"{"recency(orders)": -15}"#),
+        ("recency(orders) > 60", r#"{"recency(orders)": 16}"#),
+        ("tenure(orders) between 60 and 70", r#"{"tenure(orders)": 10}"#),
+        ("average_amount(orders) >= 500", r#"{"average_amount(orders)": 36}"#),
+        ("frequency(orders, 60) < 2", r#"{"frequency(orders, 60)": -1}"#),
+        ("active_days(orders) = 4", r#"{"active_days(orders)": 2}"#),
+        ("as_of >= date '2026-03-01'", r#"{"as_of": 29}"#),
+        ("2 * frequency(orders) + 1 >= 10", r#"{"2 * frequency(orders) + 1": 5}"#),
+        ("frequency(orders) = 2", "{}"),
+    ];
+    for (when, expected) in cases {
+        assert_eq!(missing(&one_layer(when), &user, "there").as_deref(), Some(expected), "{when}");
+    }
+    for beyond in
+        ["tenure(orders) < 10", "frequency(orders) < 2", "credit_amount(orders) > 5", "frequency(orders) = 2.5"]
+    {
+        assert_eq!(missing(&one_layer(beyond), &user, "there"), None, "{beyond}");
+    }
+    assert_eq!(
+        missing(&one_layer("recency(orders) <= 30"), &[], "there").as_deref(),
+        Some(r#"{"recency(orders)": null}"#)
+    );
+}
+
+#[test]
+fn an_unknown_layer_is_refused_with_a_suggestion() {
+    use strata_core::error::UserError;
+    let model: Model = MODELS[0].parse().unwrap();
+    let error = distance(&model, &Ways::of(&model), &Facts::nothing(&model), "golt", day(TODAY)).unwrap_err();
+    assert_eq!(error.to_string(), "model \"ladder\" has no layer \"golt\"");
+    assert_eq!(error.hint().as_deref(), Some("Did you mean gold?"));
+}
+
+#[test]
+fn waiting_is_a_way() {
+    let model: Model = MODELS[3].parse().unwrap();
+    let ledgers = [ledger(&[(45, 1_000)]), ledger(&[(40, 0)])];
+    let text = explain_text(&model, &Ways::of(&model), &facts(&model, &ledgers), day(TODAY), Lang::En).unwrap();
+    assert!(text.contains("To reach old_hand: not before 2026-02-15"), "{text}");
+    assert!(text.contains("To reach lost: not before 2026-02-06"), "{text}");
+}
+
+#[test]
+fn users_outside_the_population_have_no_layer_and_no_way() {
+    let model: Model =
+        r#"{"name": "p", "sources": ["orders"], "attributes": {"is_test": "boolean"}, "population": "not is_test",
+        "layers": [{"name": "buyer", "when": "frequency(orders) > 0"}], "default": {"name": "none"}}"#
+            .parse()
+            .unwrap();
+    let mut facts = Facts::nothing(&model);
+    facts.attributes = vec![Value::Boolean(true)];
+    let ways = Ways::of(&model);
+    let found: Json = serde_json::from_str(&explain(&model, &ways, &facts, day(TODAY)).unwrap()).unwrap();
+    assert_eq!(
+        (&found["in_population"], &found["layer"], &found["ways"]),
+        (&false.into(), &Json::Null, &serde_json::json!([]))
+    );
+    assert_eq!(distance(&model, &ways, &facts, "buyer", day(TODAY)).unwrap(), None);
+    facts.attributes = vec![Value::Boolean(false)];
+    assert_eq!(
+        distance(&model, &ways, &facts, "buyer", day(TODAY)).unwrap().as_deref(),
+        Some(r#"{"frequency(orders)": 1}"#)
+    );
+}
+
+#[test]
+fn a_model_is_described_in_words() {
+    let model: Model = r#"{"name": "small", "label": {"en": "Small", "zh": "小模型"}, "about": {"en": "Who stays.", "zh": "谁会留下。"},
+        "parameters": {"risk_days": 30}, "sources": {"orders": {"zh": "订单"}},
+        "attributes": {"is_test": "boolean", "city": {"type": "text", "label": {"zh": "城市"}}},
+        "population": "not is_test",
+        "metrics": {"idle": "recency(orders)", "spent": {"value": "monetary(orders, 365)", "label": {"en": "Spend", "zh": "消费"}}},
+        "scores": {"r": {"of": "idle", "best": "low", "cuts": [90, "risk_days"]}, "m": {"of": "spent", "quantile": 5}},
+        "dimensions": {"value": {"layers": [{"name": "high", "label": {"zh": "高"}, "when": "spent >= 500"}]}},
+        "layers": [{"name": "best", "label": {"en": "Best"}, "when": "value = 'high' and (idle <= risk_days or city in ('a', 'b'))"},
+                   {"name": "cell", "when": "code(r, m) in ('35', '34')"}],
+        "default": {"name": "other"}}"#
+        .parse()
+        .unwrap();
+    assert_eq!(
+        describe(&model, Lang::En),
+        "Small (small)\n\
+         Who stays.\n\
+         Parameters:\n\
+         - risk_days: 30\n\
+         Counted: not is_test\n\
+         Metrics:\n\
+         - idle: days since the last order\n\
+         - Spend (spent): net amount of orders in the last 365 days\n\
+         Scores:\n\
+         - r: idle, scored 1 to 3, low is best, fixed cuts; 2 at most 90, 3 at most 30\n\
+         - m: Spend, scored 1 to 5, high is best, equal shares; not calibrated yet\n\
+         Dimension value, the first that fits:\n\
+         - high: Spend at least 500\n\
+         - no value for everybody else\n\
+         Layers, the first that fits:\n\
+         - Best (best): value is high and (idle at most 30 (risk_days) or city is one of a, b)\n\
+         - cell: r-m is one of 34, 35\n\
+         - other: everybody else"
+    );
+    assert_eq!(
+        describe(&model, Lang::Zh),
+        "小模型（small）\n\
+         谁会留下。\n\
+         参数：\n\
+         - risk_days：30\n\
+         统计范围：非is_test\n\
+         指标：\n\
+         - idle：距最近一次订单的天数\n\
+         - 消费（spent）：近365天订单净额\n\
+         评分：\n\
+         - r：idle，分为1到3分，越低越好，固定分界；2分至多90，3分至多30\n\
+         - m：消费，分为1到5分，越高越好，等份；尚未校准\n\
+         维度value，取第一个符合的：\n\
+         - 高（high）：消费至少500\n\
+         - 其余所有人无值\n\
+         层级，取第一个符合的：\n\
+         - best：value为高（high），且（idle至多30（risk_days），或城市为a、b之一）\n\
+         - cell：r-m为34、35之一\n\
+         - other：其余所有人"
+    );
 }

@@ -30,6 +30,7 @@ pub use definition::{
 pub use error::ModelError;
 pub use lifecycle::Lifecycle;
 pub use preset::{Preset, preset, presets};
+pub use rule::describe::describe;
 pub use rule::evaluate::{Answer, Evaluation, Facts};
 pub use rule::explain::{explain, explain_text};
 pub use rule::way::{Ways, distance};

@@ -8,12 +8,12 @@ use crate::label::{Label, Lang};
 
 use super::super::definition::{Named, Number};
 use super::super::{Layered, Model, ModelError};
+use super::Value;
 use super::evaluate::{Evaluation, Facts};
 use super::grounds::{Ground, Grounds, Which};
 use super::way::plan::Plan;
 use super::way::{Search, Way, Ways, better, is_in};
 use super::words::{self, in_lang};
-use super::Value;
 
 /// A value as JSON: numbers exact, dates as ISO text.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,14 +190,17 @@ fn explanation<'m>(
     let overlapping = model.is_overlapping();
     let layer = if overlapping { None } else { evaluation.layer() };
     if overlapping {
-        explanation.layers = evaluation.layers().into_iter().filter_map(|place| model.layer_name(Some(place))).collect();
+        explanation.layers =
+            evaluation.layers().into_iter().filter_map(|place| model.layer_name(Some(place))).collect();
     } else {
         explanation.layer = model.layer_name(layer);
         explanation.label = label(model, layer);
         explanation.layers = model.layer_path(layer);
     }
     let last = if overlapping { None } else { layer };
-    for (place, layer) in model.layers.iter().enumerate().take_while(|(place, _)| last.is_none_or(|last| *place <= last)) {
+    for (place, layer) in
+        model.layers.iter().enumerate().take_while(|(place, _)| last.is_none_or(|last| *place <= last))
+    {
         explanation.tried.extend(tried(model, place, layer, &mut evaluation));
     }
     let mut search = Search::new(ways, model, facts, as_of);
@@ -262,7 +265,7 @@ fn shown_way<'m>(model: &'m Model, ways: &'m Ways, way: &Way<'m>, as_of: Day) ->
     let by = Day::new(i64::from(as_of.number()) + way.plan.wait).filter(|day| *day != as_of);
     let steps = way.steps.iter().map(|step| {
         let axis = &ways.axes[step.axis];
-        let text = |lang| words::step(model, axis, step.need, step.now, step.more, by, lang);
+        let text = |lang| words::step(model, axis, step, by, !way.plan.events.is_empty(), lang);
         ShownStep {
             what: match axis.expr {
                 super::Expr::Name(super::Name::Attribute(_)) => What::Attribute(axis.name.clone()),
@@ -362,7 +365,11 @@ pub fn explain_text(
     if !matched && !model.is_overlapping() {
         lines.push(in_lang(lang, "Because: no other layer fits", "依据：不符合其他层级的条件").to_owned());
     }
-    for tried in found.tried.iter().filter(|tried| tried.matched != Some(true)) {
+    // worse layers that were tried before explain nothing
+    let better = better(model, found.layer.and_then(|layer| model.find_layer(layer)).flatten());
+    let better: Vec<&str> = better.into_iter().filter_map(|place| model.layer_name(Some(place))).collect();
+    let failed = |tried: &&Tried<'_>| tried.matched != Some(true) && better.contains(&tried.layer);
+    for tried in found.tried.iter().filter(failed) {
         let layer = titled(tried.layer);
         let failed = grounds(&tried.failed);
         lines.push(in_lang(lang, format!("Not {layer}: {failed}"), format!("未进入{layer}：{failed}")));

@@ -109,48 +109,68 @@ impl<'e, 'a> Grounds<'e, 'a> {
         let printed = print(expr, model.definition());
         let comparison = if truth { printed } else { format!("not ({printed})") };
         let not = |negated: bool| if truth == negated { "not " } else { "" };
-        let (subject, value, needed) = match expr {
+        let (subject, value, needed, needed_words): (_, _, _, Box<dyn Fn(Lang) -> String>) = match expr {
             Expr::Compare { op, left, right } => {
                 let (op, side, other) = match constant(left, &parameter) {
                     Some(_) => (op.mirrored(), right, left),
                     None => (*op, left, right),
                 };
-                let other = sql(self.evaluation.value(other));
+                let other = self.evaluation.value(other);
                 let op = if truth { op } else { negated(op) };
-                (&**side, self.evaluation.value(side), format!("{} {other}", op.symbol()))
+                let words = move |lang| words::comparison(op, &words::value(other, lang), lang);
+                let needed = format!("{} {}", op.symbol(), sql(other));
+                (&**side, self.evaluation.value(side), needed, Box::new(words))
             }
             Expr::In { value, list, negated } => {
-                let items: Vec<String> = list.iter().map(|item| sql(self.evaluation.value(item))).collect();
-                let needed = format!("{}in ({})", not(*negated), items.join(", "));
-                (&**value, self.evaluation.value(value), needed)
+                let items: Vec<Value<'_>> = list.iter().map(|item| self.evaluation.value(item)).collect();
+                let listed: Vec<String> = items.iter().map(|item| sql(*item)).collect();
+                let needed = format!("{}in ({})", not(*negated), listed.join(", "));
+                let negated = truth == *negated;
+                let words = move |lang| {
+                    let items: Vec<String> = items.iter().map(|item| words::value(*item, lang)).collect();
+                    words::one_of(&items, negated, lang)
+                };
+                (&**value, self.evaluation.value(value), needed, Box::new(words))
             }
             Expr::Like { value, pattern, negated } => {
                 let needed = format!("{}like {}", not(*negated), sql(Value::Text(pattern)));
-                (&**value, self.evaluation.value(value), needed)
+                let words = needed.clone();
+                (&**value, self.evaluation.value(value), needed, Box::new(move |_| words.clone()))
             }
             Expr::Is { value, test, negated } => {
                 let test = if *test == Test::Unknown { Test::Null } else { *test };
-                (&**value, self.evaluation.value(value), format!("is {}{}", not(*negated), test.name()))
+                let needed = format!("is {}{}", not(*negated), test.name());
+                let negated = truth == *negated;
+                let words = move |lang| words::test(test, negated, lang).to_owned();
+                (&**value, self.evaluation.value(value), needed, Box::new(words))
             }
             Expr::CodeIn { scores, cells, negated } => {
-                let cells: Vec<String> = cells.iter().map(|cell| format!("'{}'", cell_code(*cell, scores.len()))).collect();
-                let needed = format!("{}in ({})", not(*negated), cells.join(", "));
-                return self.code(comparison, scores, needed);
+                let cells: Vec<String> = cells.iter().map(|cell| cell_code(*cell, scores.len())).collect();
+                return self.code(comparison, scores, &cells, truth == *negated);
             }
-            other => (other, self.evaluation.value(other), format!("= {truth}")),
+            other => {
+                let words = move |lang| words::value(Value::Boolean(truth), lang);
+                (other, self.evaluation.value(other), format!("= {truth}"), Box::new(words))
+            }
         };
         let because = if self.deeper { self.because(expr, subject, truth) } else { Vec::new() };
         let named = |lang| match subject {
             Expr::Name(name) => words::name(model, *name, lang).to_owned(),
             other => print(other, model.definition()),
         };
-        let words = self.words(&named, value, &needed, &because);
+        let words = self.words(&named, value, &needed_words, &because);
         Ground { comparison, value: value.into(), needed, because, words }
     }
 
-    fn words(&self, named: &dyn Fn(Lang) -> String, value: Value<'_>, needed: &str, because: &[Ground]) -> Words {
+    fn words(
+        &self,
+        named: &dyn Fn(Lang) -> String,
+        value: Value<'_>,
+        needed: &dyn Fn(Lang) -> String,
+        because: &[Ground],
+    ) -> Words {
         let text = |lang: Lang| {
-            let (name, value) = (named(lang), words::value(value, lang));
+            let (name, value, needed) = (named(lang), words::value(value, lang), needed(lang));
             let deeper: Vec<String> = because.iter().map(|ground| ground.text(lang)).collect();
             let deeper = deeper.join(in_lang(lang, "; ", "；"));
             match (lang, self.which) {
@@ -165,8 +185,10 @@ impl<'e, 'a> Grounds<'e, 'a> {
         Words { en: text(Lang::En), zh: text(Lang::Zh) }
     }
 
-    fn code(&mut self, comparison: String, scores: &[usize], needed: String) -> Ground {
+    fn code(&mut self, comparison: String, scores: &[usize], cells: &[String], negated: bool) -> Ground {
         let model = self.model;
+        let quoted: Vec<String> = cells.iter().map(|cell| format!("'{cell}'")).collect();
+        let needed = format!("{}in ({})", if negated { "not " } else { "" }, quoted.join(", "));
         let digits: Option<String> =
             scores.iter().map(|score| self.evaluation.score(*score).map(|digit| digit.to_string())).collect();
         let value = digits.as_deref().map_or(Value::Null, Value::Text);
@@ -174,7 +196,7 @@ impl<'e, 'a> Grounds<'e, 'a> {
             let names: Vec<&str> = scores.iter().map(|score| words::name(model, Name::Score(*score), lang)).collect();
             names.join("-")
         };
-        let words = self.words(&named, value, &needed, &[]);
+        let words = self.words(&named, value, &|lang| words::one_of(cells, negated, lang), &[]);
         Ground { comparison, value: value.into(), needed, because: Vec::new(), words }
     }
 
@@ -197,9 +219,7 @@ impl<'e, 'a> Grounds<'e, 'a> {
                     let layers = &self.model.dimensions[*place].layers;
                     let wanted = (0..layers.len()).find(|wanted| self.model.dimension_layer(*place, *wanted) == layer);
                     match wanted.and_then(|wanted| layers[wanted].when.as_ref()) {
-                        Some(when) if !self.has(when, true) => {
-                            Grounds::at(self.evaluation, when, Which::Failed, false)
-                        }
+                        Some(when) if !self.has(when, true) => Grounds::at(self.evaluation, when, Which::Failed, false),
                         _ => Vec::new(),
                     }
                 }
@@ -248,10 +268,16 @@ impl<'e, 'a> Grounds<'e, 'a> {
         };
         let axis = Axis::of(model, &given, &score.of, false);
         let range = if axis.whole { range.of_whole() } else { range };
-        let needed = words::needed(&axis, &Need::range(range, false));
+        let need = Need::range(range, false);
+        let needed = words::needed(&axis, &need);
         let value = self.evaluation.value(&score.of);
         let Expr::Name(of) = score.of else { return None };
-        let words = self.words(&|lang| words::name(model, of, lang).to_owned(), value, &needed, &[]);
+        let words = self.words(
+            &|lang| words::name(model, of, lang).to_owned(),
+            value,
+            &|lang| words::need_words(&axis, &need, lang),
+            &[],
+        );
         let comparison = format!("{} {needed}", axis.name);
         Some(Ground { comparison, value: value.into(), needed, because: Vec::new(), words })
     }

@@ -17,6 +17,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod clock;
+pub(crate) mod describe;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 mod grounds;

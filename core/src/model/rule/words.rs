@@ -6,10 +6,11 @@ use crate::day::Day;
 use crate::label::{Label, Lang};
 
 use super::super::Model;
+use super::way::Step;
 use super::way::axis::{Axis, Lever, is_money};
 use super::way::need::{Need, Range, Wanted};
 use super::way::plan::NewEvents;
-use super::{Constant, Expr, Name, Reader, Value};
+use super::{Comparison, Constant, Expr, Name, Reader, Test, Value};
 
 /// One text in the language that is asked for.
 pub(crate) fn in_lang<T>(lang: Lang, en: T, zh: T) -> T {
@@ -138,7 +139,9 @@ pub(crate) fn value(value: Value<'_>, lang: Lang) -> String {
         Value::Number(number) => number.normalize().to_string(),
         Value::Text(text) => text.to_owned(),
         Value::Date(day) => date(day),
-        Value::Boolean(boolean) => in_lang(lang, if boolean { "yes" } else { "no" }, if boolean { "是" } else { "否" }).to_owned(),
+        Value::Boolean(boolean) => {
+            in_lang(lang, if boolean { "yes" } else { "no" }, if boolean { "是" } else { "否" }).to_owned()
+        }
     }
 }
 
@@ -170,9 +173,10 @@ pub(crate) fn needed(axis: &Axis, need: &Need) -> String {
         Wanted::Range(range) => match (range.as_point(), range.low, range.high) {
             (Some(point), ..) => format!("= {}", number(axis, point)),
             (_, low, high) => {
-                let low = low.map(|low| format!("{} {}", if low.inclusive { ">=" } else { ">" }, number(axis, low.value)));
-                let high =
-                    high.map(|high| format!("{} {}", if high.inclusive { "<=" } else { "<" }, number(axis, high.value)));
+                let low =
+                    low.map(|low| format!("{} {}", if low.inclusive { ">=" } else { ">" }, number(axis, low.value)));
+                let high = high
+                    .map(|high| format!("{} {}", if high.inclusive { "<=" } else { "<" }, number(axis, high.value)));
                 let ends: Vec<String> = low.into_iter().chain(high).collect();
                 if ends.is_empty() { "is not null".to_owned() } else { ends.join(" and ") }
             }
@@ -198,8 +202,42 @@ pub(crate) fn sql(value: Value<'_>) -> String {
     }
 }
 
+/// What a comparison asks of its left side, in words: `at most 30`.
+pub(crate) fn comparison(op: Comparison, with: &str, lang: Lang) -> String {
+    let (en, zh) = match op {
+        Comparison::Equal | Comparison::NotDistinct => ("exactly", "等于"),
+        Comparison::NotEqual | Comparison::Distinct => ("other than", "不等于"),
+        Comparison::Less => ("less than", "少于"),
+        Comparison::LessOrEqual => ("at most", "至多"),
+        Comparison::Greater => ("more than", "多于"),
+        Comparison::GreaterOrEqual => ("at least", "至少"),
+    };
+    in_lang(lang, format!("{en} {with}"), format!("{zh}{with}"))
+}
+
+/// What a list asks: `one of a, b`.
+pub(crate) fn one_of(items: &[String], negated: bool, lang: Lang) -> String {
+    let list = items.join(in_lang(lang, ", ", "、"));
+    match negated {
+        true => in_lang(lang, format!("none of {list}"), format!("不是{list}中的任何一个")),
+        false => in_lang(lang, format!("one of {list}"), format!("{list}之一")),
+    }
+}
+
+/// What IS asks: `known`.
+pub(crate) fn test(test: Test, negated: bool, lang: Lang) -> &'static str {
+    match (test, negated) {
+        (Test::Null | Test::Unknown, false) => in_lang(lang, "unknown", "无值"),
+        (Test::Null | Test::Unknown, true) => in_lang(lang, "known", "有值"),
+        (Test::True, false) => in_lang(lang, "true", "成立"),
+        (Test::True, true) => in_lang(lang, "not true", "不成立或无值"),
+        (Test::False, false) => in_lang(lang, "false", "不成立"),
+        (Test::False, true) => in_lang(lang, "not false", "成立或无值"),
+    }
+}
+
 /// What is needed, in words: `at most 30`.
-fn need_words(axis: &Axis, need: &Need, lang: Lang) -> String {
+pub(crate) fn need_words(axis: &Axis, need: &Need, lang: Lang) -> String {
     let list = |list: &[Constant]| {
         let items: Vec<String> = list.iter().map(|constant| value(constant.value(), lang)).collect();
         items.join(in_lang(lang, ", ", "、"))
@@ -213,17 +251,22 @@ fn need_words(axis: &Axis, need: &Need, lang: Lang) -> String {
     }
 }
 
+/// A range of numbers that are no days, in words.
+pub(crate) fn range_in_words(range: &Range, lang: Lang) -> String {
+    range_words(range, &|number| number.normalize().to_string(), lang)
+}
+
 fn range_words(range: &Range, number: &dyn Fn(Decimal) -> String, lang: Lang) -> String {
     if let Some(point) = range.as_point() {
-        return number(point);
+        return comparison(Comparison::Equal, &number(point), lang);
     }
-    let low = range.low.map(|low| match (low.inclusive, number(low.value)) {
-        (true, text) => in_lang(lang, format!("at least {text}"), format!("至少{text}")),
-        (false, text) => in_lang(lang, format!("more than {text}"), format!("大于{text}")),
+    let low = range.low.map(|low| {
+        let op = if low.inclusive { Comparison::GreaterOrEqual } else { Comparison::Greater };
+        comparison(op, &number(low.value), lang)
     });
-    let high = range.high.map(|high| match (high.inclusive, number(high.value)) {
-        (true, text) => in_lang(lang, format!("at most {text}"), format!("至多{text}")),
-        (false, text) => in_lang(lang, format!("less than {text}"), format!("小于{text}")),
+    let high = range.high.map(|high| {
+        let op = if high.inclusive { Comparison::LessOrEqual } else { Comparison::Less };
+        comparison(op, &number(high.value), lang)
     });
     let ends: Vec<String> = low.into_iter().chain(high).collect();
     ends.join(in_lang(lang, " and ", "且"))
@@ -231,51 +274,37 @@ fn range_words(range: &Range, number: &dyn Fn(Decimal) -> String, lang: Lang) ->
 
 /// One thing that is missing, as one says it to a user's face.
 ///
-/// `by` is the day on which the step can be done if nothing but waiting helps.
-pub(crate) fn step(
-    model: &Model,
-    axis: &Axis,
-    need: &Need,
-    now: Value<'_>,
-    more: Option<Decimal>,
-    by: Option<Day>,
-    lang: Lang,
-) -> String {
-    let wait = |day: Day| in_lang(lang, format!("not before {day}"), format!("最早{day}"));
-    let grows = more.is_some_and(|more| more > Decimal::ZERO);
+/// `by` is the day of the plan where it has to be waited for; `events` tells whether the plan has any.
+pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>, events: bool, lang: Lang) -> String {
     let plain = || {
-        let (name, words) = (axis_name(model, axis, lang), need_words(axis, need, lang));
+        let (name, words) = (axis_name(model, axis, lang), need_words(axis, step.need, lang));
         in_lang(lang, format!("{name}: {words}"), format!("{name}：{words}"))
     };
-    match (&axis.lever, more, by) {
-        (Lever::Reading { reader: Reader::Recency, source: place, .. }, ..) if !grows => {
-            let one_event = event(model, *place, lang);
-            match &need.wanted {
-                Wanted::Range(Range { high: Some(high), .. }) if high.value > Decimal::ZERO => {
-                    let days = high.value.normalize();
-                    in_lang(
-                        lang,
-                        format!("{} within the last {days} days", one(&one_event)),
-                        format!("最近{days}天内有1{}{one_event}", measure(model, *place, &one_event)),
-                    )
-                }
-                Wanted::Range(Range { high: Some(_), .. }) => in_lang(
-                    lang,
-                    format!("{} today", one(&one_event)),
-                    format!("今天有1{}{one_event}", measure(model, *place, &one_event)),
-                ),
-                _ => events_more(model, *place, Decimal::ONE, lang),
+    let wait = || match by {
+        Some(day) => in_lang(lang, format!("not before {day}"), format!("最早{day}")),
+        None => plain(),
+    };
+    let more = step.more.unwrap_or_default().normalize();
+    let grows = more > Decimal::ZERO;
+    let unknown = step.now == Value::Null;
+    match &axis.lever {
+        Lever::Reading { reader: Reader::Recency, source, .. } if !grows => recently(model, *source, step.need, lang),
+        Lever::Reading { reader: Reader::LastDay, source, .. } => match &step.need.wanted {
+            Wanted::Range(Range { low: Some(low), .. }) => {
+                let (event, day) = (event(model, *source, lang), number(axis, low.value));
+                let measure = measure(model, *source, &event);
+                in_lang(lang, format!("{} on or after {day}", one(&event)), format!("{day}起有1{measure}{event}"))
             }
-        }
-        (Lever::Reading { reader: Reader::Frequency, source, .. }, Some(more), _) if grows => {
-            events_more(model, *source, more.normalize(), lang)
-        }
-        (Lever::Reading { reader: Reader::ActiveDays, source: place, .. }, Some(more), _) if grows => {
-            let (more, name) = (more.normalize(), source(model, *place, lang));
+            _ => plain(),
+        },
+        Lever::Reading { reader: Reader::AverageAmount | Reader::FirstAmount, .. } => plain(),
+        Lever::Reading { reader: Reader::Frequency, source, .. } if grows => events_more(model, *source, more, lang),
+        Lever::Reading { reader: Reader::ActiveDays, source: place, .. } if grows => {
+            let name = source(model, *place, lang);
             let days = if more == Decimal::ONE { "day" } else { "days" };
             in_lang(lang, format!("active on {more} more {days} ({name})"), format!("再活跃{more}天（{name}）"))
         }
-        (Lever::Reading { reader: Reader::Monetary | Reader::GrossAmount, source: place, .. }, Some(more), _) if grows => {
+        Lever::Reading { reader: Reader::Monetary | Reader::GrossAmount, source: place, .. } if grows => {
             let name = match axis.expr {
                 Expr::Name(metric) if has_label(model, metric, lang) => name(model, metric, lang),
                 _ => source(model, *place, lang),
@@ -283,9 +312,11 @@ pub(crate) fn step(
             let more = amount(more);
             in_lang(lang, format!("{more} more ({name})"), format!("再增加{more}（{name}）"))
         }
-        (Lever::Reading { .. } | Lever::Calendar(_) | Lever::Day, _, Some(day)) => wait(day),
-        (Lever::Given | Lever::Computed { .. }, Some(more), _) if !axis.date && now != Value::Null => {
-            let (name, size) = (axis_name(model, axis, lang), more.abs().normalize());
+        Lever::Reading { source, .. } if unknown => events_more(model, *source, Decimal::ONE, lang),
+        Lever::Reading { .. } | Lever::Calendar(_) | Lever::Day => wait(),
+        Lever::Computed { .. } if by.is_some() && !events => wait(),
+        Lever::Given | Lever::Computed { .. } if step.more.is_some() && !axis.date && !unknown => {
+            let (name, size) = (axis_name(model, axis, lang), more.abs());
             match grows {
                 true => in_lang(lang, format!("{size} more ({name})"), format!("再增加{size}（{name}）")),
                 false => in_lang(lang, format!("{size} less ({name})"), format!("再减少{size}（{name}）")),
@@ -295,7 +326,26 @@ pub(crate) fn step(
     }
 }
 
+/// `an order within the last 30 days`
+fn recently(model: &Model, source: usize, need: &Need, lang: Lang) -> String {
+    let event = event(model, source, lang);
+    let measure = measure(model, source, &event);
+    match &need.wanted {
+        Wanted::Range(Range { high: Some(high), .. }) if high.value > Decimal::ZERO => {
+            let days = high.value.normalize();
+            let en = match days == Decimal::ONE {
+                true => format!("{} today or yesterday", one(&event)),
+                false => format!("{} within the last {days} days", one(&event)),
+            };
+            in_lang(lang, en, format!("最近{days}天内有1{measure}{event}"))
+        }
+        Wanted::Range(Range { high: Some(_), .. }) => {
+            in_lang(lang, format!("{} today", one(&event)), format!("今天有1{measure}{event}"))
+        }
+        _ => events_more(model, source, Decimal::ONE, lang),
+    }
+}
+
 fn has_label(model: &Model, name: Name, lang: Lang) -> bool {
     matches!(name, Name::Metric(place) if model.definition().metrics.0[place].1.label.get(lang).is_some())
 }
-

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::super::super::Model;
 use super::super::print::print;
-use super::super::{Calendar, Expr, Function, Name, Reader, Type};
+use super::super::{Arithmetic, Calendar, Constant, Expr, Function, Name, Reader, Type};
 
 /// A metric, score or attribute that conditions compare, or an expression written in a condition.
 #[derive(Debug, Clone)]
@@ -31,8 +31,9 @@ pub(crate) enum Lever {
     Day,
     /// Somebody sets it.
     Given,
-    /// Several things together: the sources that it reads, and whether it reads their money, or the day.
-    Computed { sources: Vec<usize>, money: bool, day: bool },
+    /// Several things together: the sources that it reads, whether it reads their money, or the day, and whether
+    /// only whole numbers come in.
+    Computed { sources: Vec<usize>, money: bool, day: bool, whole: bool },
 }
 
 /// Which metrics and scores are taken as they stand instead of being computed.
@@ -52,6 +53,7 @@ impl Axis {
                 matches!(reader, Reader::Recency | Reader::Tenure | Reader::Frequency | Reader::ActiveDays)
             }
             (Lever::Calendar(_) | Lever::Day, _) => true,
+            (Lever::Computed { whole, .. }, _) => *whole,
             _ => date,
         };
         Self { expr: expr.clone(), name: print(expr, model.definition()), whole, date, lever }
@@ -75,11 +77,7 @@ impl Axis {
 pub(crate) fn is_money(reader: Reader) -> bool {
     matches!(
         reader,
-        Reader::Monetary
-            | Reader::GrossAmount
-            | Reader::CreditAmount
-            | Reader::AverageAmount
-            | Reader::FirstAmount
+        Reader::Monetary | Reader::GrossAmount | Reader::CreditAmount | Reader::AverageAmount | Reader::FirstAmount
     )
 }
 
@@ -121,7 +119,7 @@ fn is_constant(expr: &Expr) -> bool {
 }
 
 fn computed(model: &Model, given: &Given, expr: &Expr) -> Lever {
-    let (mut sources, mut money, mut day) = (Vec::new(), false, false);
+    let (mut sources, mut money, mut day, mut whole) = (Vec::new(), false, false, true);
     let mut open = vec![expr];
     let mut seen = HashSet::new();
     let given = |name: Name| match name {
@@ -136,9 +134,15 @@ fn computed(model: &Model, given: &Given, expr: &Expr) -> Lever {
                     sources.push(*source);
                 }
                 money |= is_money(*reader);
+                whole &= !is_money(*reader);
                 day |= matches!(reader, Reader::Recency | Reader::Tenure);
             }
             Expr::Calendar { .. } | Expr::AsOf => day = true,
+            Expr::Constant(Constant::Number(number)) => whole &= number.is_integer(),
+            Expr::Arithmetic { op: Arithmetic::Divide, .. } => whole = false,
+            Expr::Name(Name::Parameter(place)) => whole &= model.parameters[*place].is_integer(),
+            Expr::Name(Name::Attribute(_)) => whole = false,
+            Expr::Name(Name::Metric(place)) if given(Name::Metric(*place)) => whole = false,
             Expr::Name(name) if !given(*name) && seen.insert(*name) => match name {
                 Name::Metric(place) => open.push(&model.metrics[*place]),
                 Name::Score(place) => open.push(&model.scores[*place].of),
@@ -150,7 +154,7 @@ fn computed(model: &Model, given: &Given, expr: &Expr) -> Lever {
             _ => {}
         });
     }
-    Lever::Computed { sources, money, day }
+    Lever::Computed { sources, money, day, whole }
 }
 
 /// Whether a name is a date.

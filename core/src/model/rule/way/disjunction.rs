@@ -463,7 +463,9 @@ fn merged(mut boxes: Vec<Box>) -> Vec<Box> {
     let sides = boxes.first().map_or(0, Vec::len);
     for side in (0..sides).rev() {
         boxes.sort_unstable_by(|a, b| {
-            let others = |sides: &Box| -> Box { sides.iter().enumerate().filter(|(at, _)| *at != side).map(|(_, range)| *range).collect() };
+            let others = |sides: &Box| -> Box {
+                sides.iter().enumerate().filter(|(at, _)| *at != side).map(|(_, range)| *range).collect()
+            };
             others(a).cmp(&others(b)).then(a[side].cmp(&b[side]))
         });
         boxes.dedup_by(|next, kept| {

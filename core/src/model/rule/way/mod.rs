@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use crate::day::Day;
-use crate::ledger::Window;
+use crate::ledger::{Reading, Window};
 
 use super::super::error::{ModelError, suggestion};
 use super::super::{Mode, Model, Ranking};
@@ -28,14 +28,16 @@ pub(crate) mod plan;
 use axis::{Axis, Given, Lever};
 use disjunction::{Compiler, Conjunction, Disjunction};
 use need::{Need, Range, Wanted, number_of};
-use plan::Plan;
+use plan::{NewEvents, Plan};
 
 /// The most conjunctions of a layer that a plan is made for.
 const MOST_PLANS: usize = 24;
-/// The most times that a plan is mended.
+/// The most times that a plan is carried out and mended.
 const MOST_ROUNDS: usize = 5;
 /// The most readings for one expression that is searched rather than solved.
-const MOST_PROBES: usize = 60;
+const MOST_PROBES: usize = 120;
+/// The most days in a row on which a plan has events.
+const LONGEST_STREAK: i64 = 366;
 /// The most entries that are waited for to leave a window.
 const MOST_ENTRIES: usize = 100;
 
@@ -184,12 +186,10 @@ impl<'a> Search<'a> {
                 return None;
             }
             effort.steps += 1;
-            let far = missing(axis, need, now).and_then(|more| {
-                let now = number_of(now).unwrap_or_default();
-                let size = now.abs().max(now.checked_add(more)?.abs()).max(Decimal::ONE);
-                Some(more.abs().to_f64()? / size.to_f64()?)
-            });
-            effort.change += far.unwrap_or(1.0);
+            let more = missing(axis, need, now).and_then(|more| more.abs().to_f64());
+            let now = number_of(now).and_then(|now| now.abs().to_f64()).unwrap_or_default();
+            effort.change += more.map_or(1.0, |more| more / (more + now).max(1.0));
+            effort.size += more.unwrap_or_default();
         }
         Some(effort)
     }
@@ -206,8 +206,11 @@ impl<'a> Search<'a> {
         // the first round needs no plan carried out
         for (axis, need) in &conjunction.0 {
             let now = self.now(*axis, evaluation);
-            if !need.accepts(now) && !self.mend(&mut plan, *axis, need, now, evaluation)? {
-                return Ok((None, tried));
+            if !need.accepts(now) {
+                let wish = self.wish(&Plan::default(), *axis, need, now, evaluation)?;
+                if !wish.is_some_and(|wish| plan.merge(wish)) {
+                    return Ok((None, tried));
+                }
             }
         }
         for _ in 1..MOST_ROUNDS {
@@ -215,103 +218,121 @@ impl<'a> Search<'a> {
             tried = true;
             let facts = outcome.facts(self.facts, &plan);
             let mut evaluation = Evaluation::new(self.model, &facts, outcome.as_of)?;
-            let before = plan.clone();
+            let mut next = plan.clone();
             for (axis, need) in &conjunction.0 {
                 let now = evaluation.value(&self.ways.axes[*axis].expr);
-                if !need.accepts(now) && !self.mend(&mut plan, *axis, need, now, &mut evaluation)? {
-                    return Ok((None, tried));
+                if !need.accepts(now) {
+                    let wish = self.wish(&plan, *axis, need, now, &mut evaluation)?;
+                    if !wish.is_some_and(|wish| next.merge(wish)) {
+                        return Ok((None, tried));
+                    }
                 }
             }
-            if plan == before {
+            if next == plan {
                 let there = evaluation.in_population() && is_in(self.model, layer, &mut evaluation);
                 return Ok((there.then_some(plan), tried));
             }
+            plan = next;
         }
         Ok((None, tried))
     }
 
-    /// Adds to the plan what this value lacks, by how it stands under the plan so far. False where nothing helps.
-    fn mend(
+    /// The plan with what a value lacks, by how it stands under the plan. `None` where nothing helps.
+    fn wish(
         &self,
-        plan: &mut Plan<'a>,
+        before: &Plan<'a>,
         place: usize,
         need: &'a Need,
         now: Value<'_>,
         evaluation: &mut Evaluation<'_>,
-    ) -> Result<bool, ModelError> {
+    ) -> Result<Option<Plan<'a>>, ModelError> {
         let axis = &self.ways.axes[place];
-        if axis.lever == Lever::Given {
-            return Ok(set(plan, axis, need, now));
-        }
-        let Wanted::Range(range) = &need.wanted else { return self.try_out(plan, axis, need, now) };
-        Ok(match &axis.lever {
-            Lever::Reading { reader, source, window, slot } => {
-                let reading = evaluation.reading(*slot);
-                // an empty reading counts as none where the expression makes it NULL
-                let falls = range.place_of(number_of(now).unwrap_or_default()).is_gt();
-                if *reader != Reader::Recency && falls && now != Value::Null {
-                    return self.wait_for_less(plan, *reader, *source, *window, need);
-                }
-                let more = missing(axis, need, now);
-                let events = plan.of_source(*source);
-                match (reader, more) {
-                    (Reader::Recency, Some(more)) if more > Decimal::ZERO => wait(plan, more),
-                    (Reader::Recency | Reader::Tenure | Reader::FirstDay | Reader::LastDay, _)
-                        if events.events == 0 && (now == Value::Null || *reader == Reader::Recency) =>
-                    {
-                        events.events = 1;
-                        true
+        let mut plan = before.clone();
+        let possible = match (&axis.lever, &need.wanted) {
+            (Lever::Given, _) => set(&mut plan, axis, need, now),
+            (Lever::Computed { .. }, _) => return self.try_out(before, axis, need, now),
+            (_, Wanted::OneOf(_)) => false,
+            (_, Wanted::NoneOf(_)) if now != Value::Null => false,
+            (Lever::Calendar(function), Wanted::Range(range)) => wait_until(&mut plan, *function, range, now),
+            (Lever::Day, _) => missing(axis, need, now).is_some_and(|more| wait(&mut plan, more)),
+            (Lever::Calendar(_), Wanted::NoneOf(_)) => false,
+            (Lever::Reading { reader, source, window, slot }, wanted) => {
+                let falls = matches!(wanted, Wanted::Range(range)
+                    if number_of(now).is_some_and(|now| range.place_of(now).is_gt()));
+                match falls && *reader != Reader::Recency {
+                    true => self.wait_for_less(&mut plan, *reader, *source, *window, need)?,
+                    false => {
+                        let reading = evaluation.reading(*slot);
+                        self.rise(&mut plan, *reader, *source, axis, need, now, reading)
                     }
-                    (Reader::Tenure, Some(more)) => {
-                        let grown = now != Value::Null;
-                        grown && wait(plan, more)
-                    }
-                    (Reader::LastDay, Some(more)) => {
-                        events.events = events.events.max(1);
-                        let late = Decimal::from(self.as_of.number()) + Decimal::from(plan.wait);
-                        let target = number_of(now).unwrap_or_default() + more;
-                        target <= late || wait(plan, target - late)
-                    }
-                    (Reader::Frequency, Some(more)) => more.ceil().to_u32().is_some_and(|more| {
-                        events.events = events.events.saturating_add(more);
-                        true
-                    }),
-                    (Reader::ActiveDays, Some(more)) => match more.ceil().to_i64() {
-                        Some(more @ 1..=366) => {
-                            // the first of them needs no waiting
-                            let days = if events.events == 0 { more } else { events.days + more };
-                            let longer = days - events.days;
-                            events.events = events.events.max(days as u32);
-                            events.days = days;
-                            plan.wait += longer;
-                            true
-                        }
-                        _ => false,
-                    },
-                    (Reader::Monetary | Reader::GrossAmount, Some(more)) => {
-                        events.events = events.events.max(1);
-                        pay(&mut events.amount, more)
-                    }
-                    (Reader::AverageAmount, _) => {
-                        let (Some(low), new) = (range.low, events.events == 0) else { return Ok(false) };
-                        let count = Decimal::from(reading.frequency() + i64::from(new));
-                        events.events = events.events.max(1);
-                        let step = if low.inclusive { Decimal::ZERO } else { Decimal::new(1, 2) };
-                        let total = low.value.checked_add(step).and_then(|average| average.checked_mul(count));
-                        let more = total.and_then(|total| total.checked_sub(reading.monetary()));
-                        more.is_some_and(|more| pay(&mut events.amount, more.max(Decimal::ZERO)))
-                    }
-                    (Reader::FirstAmount, Some(more)) if reading.frequency() == i64::from(events.events) => {
-                        events.events = events.events.max(1);
-                        pay(&mut events.amount, more)
-                    }
-                    _ => false,
                 }
             }
-            Lever::Calendar(function) => wait_until(plan, *function, range, now),
-            Lever::Day => missing(axis, need, now).is_some_and(|more| more > Decimal::ZERO && wait(plan, more)),
-            Lever::Given | Lever::Computed { .. } => return self.try_out(plan, axis, need, now),
-        })
+        };
+        plan.events.retain(|new| new.events > 0);
+        Ok(possible.then_some(plan))
+    }
+
+    /// More events, more money or more days for a reading that is too low or NULL (or for a recency that is too high).
+    #[allow(clippy::too_many_arguments)]
+    fn rise(
+        &self,
+        plan: &mut Plan<'a>,
+        reader: Reader,
+        source: usize,
+        axis: &Axis,
+        need: &Need,
+        now: Value<'_>,
+        reading: &Reading,
+    ) -> bool {
+        let (more, planned) = (missing(axis, need, now), plan.events_of(source));
+        let events = plan.of_source(source);
+        let event = |events: &mut NewEvents| {
+            events.events = events.events.max(1);
+            planned == 0
+        };
+        match (reader, more) {
+            (Reader::Recency | Reader::Tenure, Some(more)) if more > Decimal::ZERO => wait(plan, more),
+            (Reader::Recency | Reader::Tenure | Reader::FirstDay, _) => event(events),
+            (Reader::LastDay, more) => {
+                let late = Decimal::from(i64::from(self.as_of.number()) + plan.wait);
+                let target = number_of(now).zip(more).map_or(late, |(now, more)| now.saturating_add(more));
+                let events = plan.of_source(source);
+                event(events) && (target <= late || wait(plan, target.saturating_sub(late)))
+            }
+            (Reader::Frequency, Some(more)) => more.ceil().to_u32().is_some_and(|more| {
+                events.events = events.events.saturating_add(more);
+                more > 0
+            }),
+            (Reader::ActiveDays, Some(more)) => match more.ceil().to_i64() {
+                Some(more @ 1..=LONGEST_STREAK) => {
+                    // the first of the days needs no waiting
+                    let days = if planned == 0 { more } else { events.days + more };
+                    let longer = days - events.days;
+                    events.events = events.events.max(days as u32);
+                    events.days = days;
+                    plan.wait += longer;
+                    true
+                }
+                _ => false,
+            },
+            (Reader::Monetary | Reader::GrossAmount, Some(more)) => {
+                let new = event(events);
+                (more > Decimal::ZERO || new) && pay(&mut events.amount, more)
+            }
+            (Reader::AverageAmount, more) => {
+                let new = event(events);
+                let (Some(more), Some(count)) = (more, reading.frequency().checked_add(new.into())) else { return new };
+                let wanted = number_of(now).unwrap_or_default().checked_add(more);
+                let total = wanted.and_then(|average| average.checked_mul(count.into()));
+                let more = total.and_then(|total| total.checked_sub(reading.monetary()));
+                more.is_some_and(|more| pay(&mut events.amount, more.max(Decimal::ZERO)))
+            }
+            (Reader::FirstAmount, Some(more)) if reading.frequency() == i64::from(planned) => {
+                event(events);
+                pay(&mut events.amount, more)
+            }
+            _ => false,
+        }
     }
 
     /// Waits until enough has left a window.
@@ -346,12 +367,12 @@ impl<'a> Search<'a> {
     /// For an expression of several things: looks for the fewest events, the least money, or the first day.
     fn try_out(
         &self,
-        plan: &mut Plan<'a>,
+        plan: &Plan<'a>,
         axis: &'a Axis,
         need: &'a Need,
         now: Value<'_>,
-    ) -> Result<bool, ModelError> {
-        let Lever::Computed { sources, money, day } = &axis.lever else { return Ok(false) };
+    ) -> Result<Option<Plan<'a>>, ModelError> {
+        let Lever::Computed { sources, money, day, .. } = &axis.lever else { return Ok(None) };
         let mut probes = Probes { search: self, axis, need, left: MOST_PROBES };
         for source in sources {
             let with = |events: u32| {
@@ -361,8 +382,7 @@ impl<'a> Search<'a> {
                 plan
             };
             if let Some(events) = probes.least(10, |step| with(step as u32))? {
-                *plan = with(events as u32);
-                return Ok(true);
+                return Ok(Some(with(events as u32)));
             }
             if !money {
                 continue;
@@ -371,26 +391,18 @@ impl<'a> Search<'a> {
                 let mut plan = plan.clone();
                 let new = plan.of_source(*source);
                 new.events = new.events.max(1);
-                new.amount += Decimal::new(cents, 2);
+                new.amount = new.amount.saturating_add(Decimal::new(cents, 2));
                 plan
             };
             if let Some(cents) = probes.least(40, paid)? {
-                *plan = paid(cents);
-                return Ok(true);
+                return Ok(Some(paid(cents)));
             }
         }
-        let waited = |days: Decimal| {
-            let mut plan = plan.clone();
-            (days > Decimal::ZERO && wait(&mut plan, days)).then_some(plan)
-        };
-        if let (true, Some(more)) = (*day, missing(axis, need, now))
-            && let Some(later) = waited(more.abs().ceil())
-            && probes.reaches(&later)?
-        {
-            *plan = later;
-            return Ok(true);
+        let mut later = plan.clone();
+        match missing(axis, need, now) {
+            Some(more) if *day && wait(&mut later, more.abs()) && probes.reaches(&later)? => Ok(Some(later)),
+            _ => Ok(None),
         }
-        Ok(false)
     }
 }
 
@@ -443,12 +455,14 @@ struct Effort {
     attributes: usize,
     steps: usize,
     change: f64,
+    /// In the values' own units: what tells changes from nothing apart.
+    size: f64,
 }
 
 impl Effort {
     fn compare(&self, other: &Effort) -> Ordering {
         let counts = (self.attributes, self.steps).cmp(&(other.attributes, other.steps));
-        counts.then(self.change.total_cmp(&other.change))
+        counts.then(self.change.total_cmp(&other.change)).then(self.size.total_cmp(&other.size))
     }
 }
 
@@ -460,20 +474,22 @@ pub(crate) fn is_in<'x>(model: &'x Model, layer: Option<usize>, evaluation: &mut
     }
 }
 
-/// From a value to the nearest one that is wanted; no value counts as 0 where things are counted.
+/// From a value to the nearest one that is wanted. Where things are counted, NULL is none, and one of them makes it a value.
 fn missing(axis: &Axis, need: &Need, now: Value<'_>) -> Option<Decimal> {
-    let Wanted::Range(range) = &need.wanted else { return None };
-    let counts = |reader: Reader| {
-        matches!(reader, Reader::Frequency | Reader::ActiveDays | Reader::Monetary | Reader::GrossAmount)
-            || matches!(reader, Reader::FirstAmount)
-    };
-    let now = match (number_of(now), &axis.lever) {
-        (Some(now), _) => now,
-        (None, Lever::Reading { reader, .. }) if counts(*reader) => Decimal::ZERO,
-        (None, Lever::Given) => range.low.or(range.high).map(|bound| bound.value)?,
+    let any = Range::default();
+    let range = match &need.wanted {
+        Wanted::Range(range) => range,
+        Wanted::NoneOf(list) if list.is_empty() => &any,
         _ => return None,
     };
-    range.nearest(now, axis.unit(now))?.checked_sub(now)
+    let (now, from) = match (number_of(now), &axis.lever) {
+        (Some(now), _) => (now, now),
+        (None, Lever::Reading { reader: Reader::Frequency | Reader::ActiveDays, .. }) => (Decimal::ZERO, Decimal::ONE),
+        (None, Lever::Reading { .. }) if axis.is_money() => (Decimal::ZERO, Decimal::ZERO),
+        (None, Lever::Given) => (Decimal::ZERO, range.low.or(range.high)?.value),
+        _ => return None,
+    };
+    range.nearest(from, axis.unit(from))?.checked_sub(now)
 }
 
 /// Whether events or days can move a value to where it is wanted.
@@ -507,28 +523,26 @@ fn set<'a>(plan: &mut Plan<'a>, axis: &'a Axis, need: &'a Need, now: Value<'_>) 
     };
     let Some(wanted) = wanted.or(need.null.then_some(Value::Null)) else { return false };
     match axis.expr {
-        Expr::Name(Name::Metric(place)) => put(&mut plan.metrics, place, wanted),
-        Expr::Name(Name::Attribute(place)) => put(&mut plan.attributes, place, wanted),
-        Expr::Name(Name::Score(place)) => {
-            let score = wanted.number().map(|score| score.to_u8());
-            match score {
-                Some(None) => false,
-                score => put(&mut plan.scores, place, score.flatten()),
-            }
-        }
-        _ => false,
+        Expr::Name(Name::Metric(place)) => plan.metrics.push((place, wanted)),
+        Expr::Name(Name::Attribute(place)) => plan.attributes.push((place, wanted)),
+        Expr::Name(Name::Score(place)) => match wanted.number().map(|score| score.to_u8()) {
+            Some(None) => return false,
+            score => plan.scores.push((place, score.flatten())),
+        },
+        _ => return false,
     }
+    true
 }
 
 fn wait_until(plan: &mut Plan<'_>, function: Calendar, range: &Range, now: Value<'_>) -> bool {
     let Some(now) = number_of(now) else { return false };
     let more = match (function, range.place_of(now)) {
-        (Calendar::DaysSince, Ordering::Less) => range.low.map(|low| low.value - now),
+        (Calendar::DaysSince, Ordering::Less) => range.low.and_then(|low| low.value.checked_sub(now)),
         (Calendar::DaysUntil | Calendar::DaysUntilAnniversary, Ordering::Greater) => {
-            range.high.map(|high| now - high.value)
+            range.high.and_then(|high| now.checked_sub(high.value))
         }
         // over the anniversary, then from the year's end on
-        (Calendar::DaysUntilAnniversary, Ordering::Less) => Some(now + Decimal::ONE),
+        (Calendar::DaysUntilAnniversary, Ordering::Less) => now.checked_add(Decimal::ONE),
         _ => None,
     };
     more.is_some_and(|more| wait(plan, more))
@@ -551,17 +565,6 @@ fn pay(amount: &mut Decimal, more: Decimal) -> bool {
         *amount = total;
         true
     })
-}
-
-fn put<T: PartialEq>(list: &mut Vec<(usize, T)>, place: usize, value: T) -> bool {
-    // a value that was set and is wanted otherwise cannot be both
-    match list.iter().any(|(known, _)| *known == place) {
-        true => false,
-        false => {
-            list.push((place, value));
-            true
-        }
-    }
 }
 
 /// The layers that are better than the one a user is in, best first where they are ranked.

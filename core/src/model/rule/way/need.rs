@@ -78,11 +78,11 @@ impl Range {
     pub(crate) fn of_whole(&self) -> Range {
         let low = self.low.map(|bound| match bound.inclusive {
             true => bound.value.ceil(),
-            false => bound.value.floor() + Decimal::ONE,
+            false => bound.value.floor().saturating_add(Decimal::ONE),
         });
         let high = self.high.map(|bound| match bound.inclusive {
             true => bound.value.floor(),
-            false => bound.value.ceil() - Decimal::ONE,
+            false => bound.value.ceil().saturating_sub(Decimal::ONE),
         });
         let inclusive = |value| Bound { value, inclusive: true };
         Range { low: low.map(inclusive), high: high.map(inclusive) }

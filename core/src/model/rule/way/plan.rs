@@ -48,6 +48,25 @@ impl<'a> Plan<'a> {
         &mut self.events[place]
     }
 
+    /// Takes over what another plan asks for beyond this one. False where the two cannot be carried out together.
+    pub(crate) fn merge(&mut self, other: Plan<'a>) -> bool {
+        self.wait = self.wait.max(other.wait);
+        for new in other.events {
+            let own = self.of_source(new.source);
+            own.events = own.events.max(new.events);
+            own.amount = own.amount.max(new.amount);
+            own.days = own.days.max(new.days);
+        }
+        take_over(&mut self.metrics, other.metrics)
+            && take_over(&mut self.scores, other.scores)
+            && take_over(&mut self.attributes, other.attributes)
+    }
+
+    /// The number of events of a source that the plan has.
+    pub(crate) fn events_of(&self, source: usize) -> u32 {
+        self.events.iter().find(|new| new.source == source).map_or(0, |new| new.events)
+    }
+
     /// Carries the plan out. `None` where it goes beyond what ledgers and the calendar can hold.
     ///
     /// # Errors
@@ -65,6 +84,17 @@ impl<'a> Plan<'a> {
         }
         Ok(Some(outcome))
     }
+}
+
+/// False where one thing would have to have two values.
+fn take_over<T: PartialEq>(own: &mut Vec<(usize, T)>, other: Vec<(usize, T)>) -> bool {
+    other.into_iter().all(|(place, value)| match own.iter().find(|(known, _)| *known == place) {
+        Some((_, known)) => *known == value,
+        None => {
+            own.push((place, value));
+            true
+        }
+    })
 }
 
 impl NewEvents {
