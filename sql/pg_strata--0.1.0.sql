@@ -519,6 +519,18 @@ AS 'MODULE_PATHNAME', 'credit_amount_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::describe
+CREATE  FUNCTION "describe"(
+	"model" model, /* ModelIn < '_ > */
+	"lang" TEXT DEFAULT 'en' /* & str */
+) RETURNS TEXT /* String */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'describe_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/ledger.rs
 -- pg_strata::ledger::entries
 CREATE  FUNCTION "entries"(

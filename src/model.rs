@@ -147,6 +147,12 @@ fn presets() -> TableIterator<
     TableIterator::new(rows.collect::<Vec<_>>())
 }
 
+/// The model in words, for those who work with its layers.
+#[pg_extern(immutable, parallel_safe)]
+fn describe(model: ModelIn<'_>, lang: default!(&str, "'en'")) -> String {
+    model::describe(&parsed(model.bytes), lang_argument(Some(lang)))
+}
+
 /// The layers of a model in their order, the default last.
 #[pg_extern(immutable, parallel_safe)]
 fn model_layers(
