@@ -138,6 +138,19 @@ proptest! {
         prop_assert!((found - least).abs() < Decimal::new(1, 9), "{found} is not {least}: {cuts:?}");
     }
 
+    /// Money is like that: a few users far above all others, who must not blur these.
+    #[test]
+    fn natural_breaks_are_the_best_there_are_beside_very_large_values(
+        classes in 2_u8..=4, best in best(), values in vec((1_i64..10, 0_u32..12, any::<bool>()), 1..11),
+    ) {
+        let value = |(digit, zeros, negative)| Decimal::from(digit * 10_i64.pow(zeros) * if negative { -1 } else { 1 });
+        let mut values: Vec<Decimal> = values.into_iter().map(value).collect();
+        values.sort();
+        let cuts = spread(&values).natural_breaks(classes, best).unwrap();
+        let (found, least) = (classed_deviation(&cuts, best, &values), least_deviation(&values, classes.into()));
+        prop_assert!((found - least).abs() <= least / Decimal::from(10_i64.pow(9)), "{found} is not {least}: {cuts:?}");
+    }
+
     #[test]
     fn every_cut_of_natural_breaks_is_an_observed_value_and_splits(
         classes in 2_u8..=10, best in best(), values in vec(value(), 0..200),

@@ -3,7 +3,8 @@
 //! The criterion is that of Jenks (1967): the sum over all users of the squared deviation from the mean of their class.
 //! The optimum is found, not approached: dynamic programming over the sorted values (Fisher 1958), each row by divide
 //! and conquer, because the best start of a class never moves back as its end moves on (Song and Zhong 2020,
-//! Ckmeans.1d.dp). O(classes x n log n) time; for n values 40 bytes each, and 4 for each class beyond the second.
+//! Ckmeans.1d.dp). O(classes x n log n) time; for n values 40 bytes each, and 4 for each class beyond the second. Sums are
+//! double precision: classings that differ by less than its rounding count as equally good.
 
 use rust_decimal::Decimal;
 
@@ -45,17 +46,25 @@ pub(super) fn class_starts(
     Ok(found)
 }
 
-/// Users, sum and sum of squares of the values before each place. Values are taken from the middle one, so that what they
-/// have in common costs no digits.
+/// Users, sum and sum of squares of the values from the middle one to each place, negative before it. They start in the
+/// middle, and values are taken from the middle one, so that neither what all have in common nor a few very large ones at
+/// an end cost the others their digits.
 fn sums(values: impl ExactSizeIterator<Item = (Decimal, u64)> + Clone) -> Result<Vec<[f64; 3]>, ScoreError> {
-    let centre = values.clone().nth(values.len() / 2).map_or(Decimal::ZERO, |(value, _)| value);
-    let mut sums = column(values.len() + 1)?;
-    let mut sum = [0.0; 3];
-    sums.push(sum);
-    for (value, users) in values {
+    let (count, middle) = (values.len(), values.len() / 2);
+    let centre = values.clone().nth(middle).map_or(Decimal::ZERO, |(value, _)| value);
+    let mut sums: Vec<[f64; 3]> = column(count + 1)?;
+    for (place, (value, users)) in values.enumerate() {
+        if place == middle {
+            sums.push([0.0; 3]);
+        }
         let (value, users) = (distance(value, centre), users as f64);
-        sum = [sum[0] + users, sum[1] + users * value, sum[2] + users * value * value];
-        sums.push(sum);
+        sums.push([users, users * value, users * value * value]);
+    }
+    for place in (0..middle).rev() {
+        sums[place] = std::array::from_fn(|part| sums[place + 1][part] - sums[place][part]);
+    }
+    for place in middle + 1..=count {
+        sums[place] = std::array::from_fn(|part| sums[place - 1][part] + sums[place][part]);
     }
     Ok(sums)
 }

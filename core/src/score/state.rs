@@ -371,7 +371,7 @@ impl Entry for Observation {
     }
 
     fn compact(entries: &mut [u8]) -> Result<usize, ScoreError> {
-        compact_observations::<{ Observation::SIZE }>(entries)
+        compact_observations(entries.as_chunks_mut::<{ Observation::SIZE }>().0, |_| 0)
     }
 }
 
@@ -414,19 +414,21 @@ impl Entry for MetricObservation {
     }
 
     fn compact(entries: &mut [u8]) -> Result<usize, ScoreError> {
-        compact_observations::<{ MetricObservation::SIZE }>(entries)
+        let metric = |entry: &[u8; Self::SIZE]| u16::from_be_bytes([entry[0], entry[1]]);
+        compact_observations(entries.as_chunks_mut().0, metric)
     }
 }
 
-/// Sorts entries in place, each an observation behind a key of any length, and adds up the counts of equal values of one
-/// key. Answers how many are left.
-fn compact_observations<const WIDTH: usize>(entries: &mut [u8]) -> Result<usize, ScoreError> {
-    let (entries, _) = entries.as_chunks_mut::<WIDTH>();
-    let key = WIDTH - Observation::SIZE;
+/// Sorts entries that end with an observation in place, and adds up the counts of equal values of one metric. Answers how
+/// many are left.
+fn compact_observations<const WIDTH: usize>(
+    entries: &mut [[u8; WIDTH]],
+    metric: impl Fn(&[u8; WIDTH]) -> u16,
+) -> Result<usize, ScoreError> {
     if entries.iter().any(|entry| Observation::unpack(packed(entry)).is_none()) {
         return Err(corrupt("an entry is malformed"));
     }
-    patience::sort_by(entries, |a, b| a[..key].cmp(&b[..key]).then_with(|| Observation::order(packed(a), packed(b))));
+    patience::sort_by(entries, |a, b| metric(a).cmp(&metric(b)).then_with(|| Observation::order(packed(a), packed(b))));
     let mut last: Option<Observation> = None;
     let mut left = 0;
     for place in 0..entries.len() {
@@ -435,14 +437,14 @@ fn compact_observations<const WIDTH: usize>(entries: &mut [u8]) -> Result<usize,
         };
         match &mut last {
             Some(last)
-                if entries[left - 1][..key] == entries[place][..key]
+                if metric(&entries[left - 1]) == metric(&entries[place])
                     && compare(last.value, observation.value).is_eq() =>
             {
                 last.count = last
                     .count
                     .checked_add(observation.count)
                     .ok_or(ScoreError::OutOfRange { what: "the number of users" })?;
-                entries[left - 1][key..].copy_from_slice(&last.pack());
+                entries[left - 1][WIDTH - Observation::SIZE..].copy_from_slice(&last.pack());
             }
             _ => {
                 entries[left] = entries[place];
