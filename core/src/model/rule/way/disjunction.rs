@@ -198,6 +198,7 @@ impl<'m> Compiler<'m> {
     }
 
     fn both(&mut self, left: &[Conjunction], right: &[Conjunction]) -> Disjunction {
+        patience::check();
         self.work += (left.len() * right.len()) as u64;
         let pairs = left.iter().flat_map(|one| right.iter().filter_map(|other| one.and(other)));
         let mut made: Disjunction = Vec::new();

@@ -7,6 +7,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::day::Day;
 use crate::ledger::{Reading, Window};
+use crate::patience;
 
 use super::super::super::ModelError;
 use super::super::evaluate::{Evaluation, read_value};
@@ -205,6 +206,7 @@ impl<'a> Probes<'_, 'a> {
             return Ok(false);
         }
         self.left -= 1;
+        patience::check();
         let Some(outcome) = plan.carry_out(self.search.facts, self.search.as_of)? else { return Ok(false) };
         let facts = outcome.facts(self.search.facts, plan);
         let mut evaluation = Evaluation::new(self.search.model, &facts, outcome.as_of)?;
