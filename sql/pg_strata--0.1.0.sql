@@ -65,6 +65,20 @@ CREATE TYPE rfm_cuts (
     STORAGE = extended
 );
 
+CREATE TYPE model;
+CREATE FUNCTION model_in(cstring) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_in_wrapper';
+CREATE FUNCTION model_out(model) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_out_wrapper';
+CREATE FUNCTION model_recv(internal) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_recv_wrapper';
+CREATE FUNCTION model_send(model) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_send_wrapper';
+CREATE TYPE model (
+    INPUT = model_in,
+    OUTPUT = model_out,
+    RECEIVE = model_recv,
+    SEND = model_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
 CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);
 /* </end connected objects> */
 
@@ -372,6 +386,51 @@ CREATE FUNCTION rfm_summary(
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/model.rs
+-- requires:
+--   rfm_job
+
+-- Models: what asks a model about a row. The row's columns are matched by their names.
+
+CREATE CAST (json AS model) WITH INOUT AS ASSIGNMENT;
+CREATE CAST (jsonb AS model) WITH INOUT AS ASSIGNMENT;
+CREATE CAST (model AS json) WITH INOUT;
+CREATE CAST (model AS jsonb) WITH INOUT;
+
+CREATE TYPE evaluation AS (layer text, layers text[], scores smallint[], next_change date);
+
+CREATE FUNCTION layer_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'layer_assign';
+CREATE FUNCTION layers_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text[] IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'layers_assign';
+CREATE FUNCTION evaluate(user_row record, model model, as_of date DEFAULT NULL) RETURNS evaluation IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'evaluate';
+CREATE FUNCTION metrics(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'metrics';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/calibrate.rs
+-- requires:
+--   model
+
+-- calibrate_agg. The state is a flat bytea that carries the model: parallel workers and sharded servers can ship it.
+
+CREATE FUNCTION calibrate_agg_transition(bytea, record, model, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_transition';
+CREATE FUNCTION calibrate_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_combine';
+CREATE FUNCTION calibrate_agg_final(bytea) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_final_wrapper';
+CREATE AGGREGATE calibrate_agg(user_row record, model model, as_of date) (SFUNC = calibrate_agg_transition, STYPE = bytea, SSPACE = 65536, FINALFUNC = calibrate_agg_final, COMBINEFUNC = calibrate_agg_combine, PARALLEL = SAFE);
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- requires:
+--   calibrate_agg
+
+-- Why a user is in a layer, and what is missing to another.
+
+CREATE FUNCTION explain(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'explain';
+CREATE FUNCTION explain_text(user_row record, model model, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'explain_text';
+CREATE FUNCTION distance(user_row record, model model, layer text, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'distance';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/ledger.rs
 -- pg_strata::ledger::active_days
 CREATE  FUNCTION "active_days"(
@@ -395,6 +454,12 @@ CREATE  FUNCTION "average_amount"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'average_amount_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/calibrate.rs
+-- pg_strata::calibrate::calibrate_agg_final
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -743,10 +808,52 @@ CREATE  FUNCTION "lifecycle_stage"(
 	"registered" date, /* Option < Date > */
 	"as_of" date, /* Option < Date > */
 	"options" jsonb DEFAULT '{}' /* Option < JsonB > */
-) RETURNS TEXT /* & '_ str */
+) RETURNS TEXT /* String */
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'lifecycle_stage_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_layers
+CREATE  FUNCTION "model_layers"(
+	"model" model /* ModelIn < '_ > */
+) RETURNS TABLE (
+	"position" INT,  /* i32 */
+	"layer" TEXT,  /* String */
+	"label_en" TEXT,  /* String */
+	"label_zh" TEXT,  /* String */
+	"parent" TEXT,  /* Option < String > */
+	"meta" jsonb  /* Option < Jsonb > */
+)
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_layers_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_out
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_send
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -760,6 +867,38 @@ CREATE  FUNCTION "monetary"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'monetary_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::preset
+CREATE  FUNCTION "preset"(
+	"name" TEXT, /* & str */
+	"parameters" jsonb DEFAULT '{}' /* Jsonb */
+) RETURNS model /* ModelOut */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'preset_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::presets
+CREATE  FUNCTION "presets"() RETURNS TABLE (
+	"preset" TEXT,  /* String */
+	"label_en" TEXT,  /* String */
+	"label_zh" TEXT,  /* String */
+	"about_en" TEXT,  /* String */
+	"about_zh" TEXT,  /* String */
+	"mode" TEXT,  /* & '_ str */
+	"sources" TEXT[],  /* Vec < String > */
+	"attributes" jsonb,  /* Jsonb */
+	"parameters" jsonb,  /* Jsonb */
+	"needs_calibration" bool  /* bool */
+)
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'presets_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -856,6 +995,18 @@ CREATE  FUNCTION "score"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'score_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::set_parameters
+CREATE  FUNCTION "set_parameters"(
+	"model" model, /* ModelIn < '_ > */
+	"parameters" jsonb /* Jsonb */
+) RETURNS model /* ModelOut */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'set_parameters_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */

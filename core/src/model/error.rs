@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::{ErrorKind, UserError};
 use crate::ledger::LedgerError;
+use crate::score::ScoreError;
 
 /// An error in a definition, or in the facts that a model is asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,11 @@ impl ModelError {
     /// The model is not ready for what is asked of it (55000).
     pub fn not_ready(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::NotReady, ..Self::invalid(path, message) }
+    }
+
+    /// An error of another part of the crate, as it stands.
+    fn of(error: &impl UserError) -> Self {
+        Self { kind: error.kind(), path: String::new(), message: error.to_string(), hint: error.hint() }
     }
 
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
@@ -77,7 +83,13 @@ impl fmt::Display for ModelError {
 
 impl From<LedgerError> for ModelError {
     fn from(error: LedgerError) -> Self {
-        Self { kind: error.kind(), path: String::new(), message: error.to_string(), hint: error.hint() }
+        Self::of(&error)
+    }
+}
+
+impl From<ScoreError> for ModelError {
+    fn from(error: ScoreError) -> Self {
+        Self::of(&error)
     }
 }
 

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::day::Day;
-use crate::ledger::{LedgerRef, Reading, Window};
+use crate::ledger::{LedgerRef, Reading, Walk};
 
 use super::super::error::ModelError;
 use super::super::{Layered, Model};
@@ -38,12 +38,23 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// What is answered for a user. Who is not in the population has neither a layer nor scores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub in_population: bool,
+    /// The place of the layer in an exclusive model; `None` for the default.
+    pub layer: Option<usize>,
+    /// The places of the layers in an overlapping model.
+    pub layers: Vec<usize>,
+    pub scores: Vec<Option<u8>>,
+}
+
 /// One user on one day, with what was found out so far.
 pub struct Evaluation<'a> {
     pub(crate) model: &'a Model,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) as_of: Day,
-    readings: Vec<Reading>,
+    readings: Vec<Walk<'a>>,
     metrics: Vec<Option<Value<'a>>>,
     scores: Vec<Option<Option<u8>>>,
     /// The place of the layer; the number of layers is the default.
@@ -74,20 +85,53 @@ impl<'a> Evaluation<'a> {
     /// # Errors
     /// As [`new`](Self::new).
     pub(crate) fn move_to(&mut self, as_of: Day) -> Result<(), ModelError> {
+        let forward = as_of >= self.as_of;
         self.as_of = as_of;
         self.metrics.copy_from_slice(&self.facts.metrics);
         self.scores.copy_from_slice(&self.facts.scores);
         self.dimensions.fill(None);
-        self.read()
+        if !forward {
+            return self.read();
+        }
+        for reading in &mut self.readings {
+            reading.go_to(as_of)?;
+        }
+        Ok(())
     }
 
     fn read(&mut self) -> Result<(), ModelError> {
         self.readings.clear();
         for &(source, days) in &self.model.readings {
-            let window = Window::new(self.as_of, days)?;
-            self.readings.push(self.facts.ledgers[source].read(window)?);
+            self.readings.push(self.facts.ledgers[source].walk(self.as_of, days)?);
         }
         Ok(())
+    }
+
+    /// The model that is asked.
+    pub fn model(&self) -> &'a Model {
+        self.model
+    }
+
+    /// What is known of the user.
+    pub fn facts(&self) -> &'a Facts<'a> {
+        self.facts
+    }
+
+    /// The day that is asked about.
+    pub fn as_of(&self) -> Day {
+        self.as_of
+    }
+
+    /// Everything that is answered.
+    pub fn answer(&mut self) -> Answer {
+        let in_population = self.in_population();
+        let overlapping = self.model.is_overlapping();
+        Answer {
+            in_population,
+            layer: if in_population && !overlapping { self.layer() } else { None },
+            layers: if in_population && overlapping { self.layers() } else { Vec::new() },
+            scores: (0..self.model.scores.len()).map(|place| self.score(place).filter(|_| in_population)).collect(),
+        }
     }
 
     /// Whether the user is counted, cut and layered at all.
@@ -115,7 +159,7 @@ impl<'a> Evaluation<'a> {
         layer.when.as_ref().is_some_and(|when| self.value(when).holds())
     }
 
-    fn first_match(&mut self, layers: &'a [Layered]) -> Option<usize> {
+    pub(super) fn first_match(&mut self, layers: &'a [Layered]) -> Option<usize> {
         layers.iter().position(|layer| self.matches(layer))
     }
 
@@ -154,6 +198,10 @@ impl<'a> Evaluation<'a> {
     }
 
     pub(crate) fn reading(&self, slot: usize) -> &Reading {
+        self.readings[slot].reading()
+    }
+
+    pub(super) fn walk(&self, slot: usize) -> &Walk<'a> {
         &self.readings[slot]
     }
 
@@ -163,7 +211,7 @@ impl<'a> Evaluation<'a> {
             Expr::Constant(constant) => constant.value(),
             Expr::Name(name) => self.named(*name),
             Expr::AsOf => Value::Date(self.as_of.number()),
-            Expr::Reading { reader, slot, .. } => read_value(*reader, &self.readings[*slot]),
+            Expr::Reading { reader, slot, .. } => read_value(*reader, self.reading(*slot)),
             Expr::Calendar { function, date } => {
                 let date = self.value(date);
                 calendar(*function, date, self.as_of)
@@ -286,18 +334,21 @@ impl<'a> Evaluation<'a> {
                 let Value::Number(number) = self.value(&arguments[0]) else {
                     return Value::Null;
                 };
-                Value::Number(match function {
-                    Function::Abs => number.abs(),
-                    Function::Floor => number.floor(),
-                    Function::Ceil => number.ceil(),
-                    _ => {
-                        let decimals = arguments.get(1).and_then(|decimals| self.value(decimals).number());
-                        let decimals = decimals.map_or(0, |decimals| decimals.normalize().mantissa() as u32);
-                        number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
-                    }
-                })
+                let decimals = arguments.get(1).and_then(|decimals| self.value(decimals).number());
+                let decimals = decimals.map_or(0, |decimals| decimals.normalize().mantissa() as u32);
+                Value::Number(rounded(function, number, decimals))
             }
         }
+    }
+}
+
+/// A function of one number that gives one with fewer digits or without a sign.
+pub(super) fn rounded(function: Function, number: Decimal, decimals: u32) -> Decimal {
+    match function {
+        Function::Abs => number.abs(),
+        Function::Floor => number.floor(),
+        Function::Ceil => number.ceil(),
+        _ => number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero),
     }
 }
 

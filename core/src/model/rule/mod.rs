@@ -18,6 +18,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod clock;
 pub(crate) mod describe;
 pub(crate) mod evaluate;
 pub(crate) mod explain;

@@ -86,17 +86,19 @@ impl Ways {
         Self { axes, layers, given }
     }
 
+    /// Prepares a model for users of whom the same is given as of this one.
+    pub fn of_given(model: &Model, facts: &Facts<'_>) -> Self {
+        let metrics = facts.metrics.iter().map(Option::is_some).collect();
+        Self::with_given(model, metrics, facts.scores.iter().map(Option::is_some).collect())
+    }
+
     /// These, or, where the user has other things given than they were made for, new ones.
     pub(crate) fn fitting(&self, model: &Model, facts: &Facts<'_>) -> Cow<'_, Ways> {
         let fits = facts.metrics.iter().map(Option::is_some).eq(self.given.metrics.iter().copied())
             && facts.scores.iter().map(Option::is_some).eq(self.given.scores.iter().copied());
         match fits {
             true => Cow::Borrowed(self),
-            false => Cow::Owned(Self::with_given(
-                model,
-                facts.metrics.iter().map(Option::is_some).collect(),
-                facts.scores.iter().map(Option::is_some).collect(),
-            )),
+            false => Cow::Owned(Self::of_given(model, facts)),
         }
     }
 }
