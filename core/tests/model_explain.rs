@@ -211,6 +211,86 @@ proptest! {
     }
 }
 
+/// Conditions of any shape over two sources.
+fn condition() -> impl Strategy<Value = String> {
+    let number = prop::sample::select(vec![
+        "recency(orders)",
+        "recency(visits, 60)",
+        "frequency(orders, 90)",
+        "frequency(visits)",
+        "monetary(orders, 365)",
+        "average_amount(orders)",
+        "first_amount(visits, 30)",
+        "tenure(orders)",
+        "active_days(visits, 30)",
+        "days_since(born)",
+        "days_until(born)",
+        "days_until_anniversary(born)",
+        "coalesce(gross_amount(orders), 0)",
+        "nullif(frequency(orders, 30), 0)",
+        "frequency(orders) * 10 - recency(visits)",
+        "monetary(orders) / 3 + frequency(visits)",
+        "case when frequency(orders) > 1 then monetary(orders) end",
+        "s",
+        "last_day(orders) - born",
+    ]);
+    let op = prop::sample::select(vec!["=", "<>", "<", "<=", ">", ">=", "is distinct from"]);
+    let constant = prop_oneof![(0..8i64).prop_map(|n| n.to_string()), Just("45".to_owned()), Just("99.5".to_owned())];
+    let atom = prop_oneof![
+        6 => (number.clone(), op, constant).prop_map(|(number, op, constant)| format!("{number} {op} {constant}")),
+        1 => number.prop_map(|number| format!("{number} is null")),
+        1 => Just("recency(orders) < recency(visits)".to_owned()),
+        1 => Just("d = 'low'".to_owned()),
+        1 => Just("s not in (2, null)".to_owned()),
+        1 => Just("code(s) in ('1', '3')".to_owned()),
+        1 => Just("(tenure(visits) > 5) is not true".to_owned()),
+    ];
+    atom.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|terms| format!("({})", terms.join(" and "))),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|terms| format!("({})", terms.join(" or "))),
+            inner.prop_map(|inner| format!("not ({inner})")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_way_of_any_model_leads_there(
+        users in user(),
+        conditions in prop::collection::vec(condition(), 1..4),
+        mode in 0..4usize,
+        born in 7_000..12_000i32,
+    ) {
+        let layers: Vec<String> =
+            conditions.iter().enumerate().map(|(place, when)| format!(r#"{{"name": "l{place}", "when": "{when}"}}"#)).collect();
+        let (mode, end) = [
+            (r#""ranking": "best_first","#, r#", "default": {"name": "else"}"#),
+            (r#""ranking": "best_last","#, r#", "default": {"name": "else"}"#),
+            (r#""ranking": "none","#, r#", "default": {"name": "else"}"#),
+            (r#""mode": "overlapping","#, ""),
+        ][mode];
+        let definition = format!(
+            r#"{{"name": "any", "sources": ["orders", "visits"], "attributes": {{"born": "date"}}, {mode}
+                "metrics": {{"spent": "monetary(orders)"}},
+                "scores": {{"s": {{"of": "spent", "cuts": [20, 80]}}}},
+                "dimensions": {{"d": {{"layers": [{{"name": "high", "when": "s = 3"}}, {{"name": "low", "when": "spent > 0"}}]}}}},
+                "layers": [{}]{end}}}"#,
+            layers.join(", ")
+        );
+        let model: Model = definition.parse().unwrap();
+        let ledgers = [ledger(&users[0]), ledger(&users[1])];
+        let mut facts = facts(&model, &ledgers);
+        facts.attributes = vec![Value::Date(born)];
+        check(&model, &facts)?;
+        for lang in [Lang::En, Lang::Zh] {
+            prop_assert!(!describe(&model, lang).is_empty());
+        }
+    }
+}
+
 /// The same ways for models whose metrics and scores are columns.
 fn given_facts<'a>(model: &Model, metrics: &[Option<i64>], scores: &[Option<u8>], city: Option<&'a str>) -> Facts<'a> {
     let mut facts = Facts::nothing(model);

@@ -9,6 +9,8 @@
 //! | `prove` | show what can never match, overlaps, or is not covered |
 //! | `explain` | say why, and what is missing |
 //! | `describe` | put it into words |
+//!
+//! `way` finds the nearest ways into a layer, `grounds` the comparisons that decided; `words` are theirs in each language.
 
 use std::fmt;
 use std::str::FromStr;

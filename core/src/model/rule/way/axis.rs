@@ -94,7 +94,7 @@ fn lever(model: &Model, given: &Given, expr: &Expr) -> Lever {
         Expr::Name(Name::Metric(place)) => lever(model, given, &model.metrics[*place]),
         Expr::Name(Name::Attribute(_) | Name::Score(_)) => Lever::Given,
         Expr::Call { function: Function::Coalesce | Function::Nullif, arguments }
-            if arguments[1..].iter().all(|argument| is_constant(argument)) =>
+            if arguments[1..].iter().all(is_constant) =>
         {
             lever(model, given, &arguments[0])
         }

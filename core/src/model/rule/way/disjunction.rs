@@ -12,6 +12,7 @@ use super::super::super::{Layered, Model};
 use super::super::evaluate::constant;
 use super::super::{Comparison, Constant, Expr, Logic, Name, Test, Value};
 use super::axis::{Axis, Given, is_date};
+use super::cells::{complement, digits, merged};
 use super::need::{Need, Range, Wanted, number_of};
 
 /// The most conjunctions of one condition.
@@ -197,6 +198,7 @@ impl<'m> Compiler<'m> {
     }
 
     fn both(&mut self, left: &[Conjunction], right: &[Conjunction]) -> Disjunction {
+        patience::check();
         self.work += (left.len() * right.len()) as u64;
         let pairs = left.iter().flat_map(|one| right.iter().filter_map(|other| one.and(other)));
         let mut made: Disjunction = Vec::new();
@@ -345,12 +347,12 @@ impl<'m> Compiler<'m> {
 
     fn code_in(&mut self, scores: &[usize], cells: &[u32], truth: bool, null: bool) -> Disjunction {
         let bins: Vec<u8> = scores.iter().map(|score| self.model.scores[*score].bins).collect();
-        let boxes = match truth {
+        let blocks = match truth {
             true => merged(cells.iter().map(|cell| digits(*cell, scores.len())).collect()),
             false => complement(cells, &bins),
         };
         let mut made = Vec::new();
-        for sides in boxes.into_iter().take(MOST_CONJUNCTIONS) {
+        for sides in blocks.into_iter().take(MOST_CONJUNCTIONS) {
             let mut all = vec![Conjunction::default()];
             for ((low, high), score) in sides.into_iter().zip(scores) {
                 let range = Range { low: Range::point(low.into()).low, high: Range::point(high.into()).high };
@@ -445,71 +447,4 @@ fn owned(value: Value<'_>) -> Constant {
         Value::Date(day) => Constant::Date(day),
         Value::Boolean(boolean) => Constant::Boolean(boolean),
     }
-}
-
-/// The most boxes that a complement is put together from.
-const MOST_BOXES: usize = 5_000;
-
-/// From lowest to highest score, for each score of a code.
-type Box = Vec<(u8, u8)>;
-
-fn digits(cell: u32, scores: usize) -> Box {
-    let digit = |place: u32| (cell / 10u32.pow(place) % 10) as u8;
-    (0..scores as u32).rev().map(|place| (digit(place), digit(place))).collect()
-}
-
-/// The same cells in fewer boxes: neighbours that differ in one side only become one.
-fn merged(mut boxes: Vec<Box>) -> Vec<Box> {
-    let sides = boxes.first().map_or(0, Vec::len);
-    for side in (0..sides).rev() {
-        boxes.sort_unstable_by(|a, b| {
-            let others = |sides: &Box| -> Box {
-                sides.iter().enumerate().filter(|(at, _)| *at != side).map(|(_, range)| *range).collect()
-            };
-            others(a).cmp(&others(b)).then(a[side].cmp(&b[side]))
-        });
-        boxes.dedup_by(|next, kept| {
-            let same = (0..sides).all(|at| at == side || next[at] == kept[at]);
-            let joins = same && next[side].0 == kept[side].1 + 1;
-            if joins {
-                kept[side].1 = next[side].1;
-            }
-            joins
-        });
-    }
-    boxes
-}
-
-/// All codes but these; none where that takes too many boxes.
-fn complement(cells: &[u32], bins: &[u8]) -> Vec<Box> {
-    let mut left: Vec<Box> = vec![bins.iter().map(|bins| (1, *bins)).collect()];
-    for cell in cells {
-        let hole = digits(*cell, bins.len());
-        let mut made = Vec::with_capacity(left.len() + bins.len());
-        for whole in left {
-            let inside = whole.iter().zip(&hole).all(|((low, high), (digit, _))| (low..=high).contains(&digit));
-            if !inside {
-                made.push(whole);
-                continue;
-            }
-            // what lies before and after the hole, one side after the other
-            let mut rest = whole;
-            for (side, (digit, _)) in hole.iter().enumerate() {
-                let (low, high) = rest[side];
-                for (low, high) in [(low, digit - 1), (digit + 1, high)] {
-                    if low <= high {
-                        let mut part = rest.clone();
-                        part[side] = (low, high);
-                        made.push(part);
-                    }
-                }
-                rest[side] = (*digit, *digit);
-            }
-        }
-        if made.len() > MOST_BOXES {
-            return Vec::new();
-        }
-        left = made;
-    }
-    merged(left)
 }
