@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) mod evaluate;
 pub(crate) mod parse;
 pub(crate) mod print;
+pub(crate) mod prove;
 
 /// The type of an expression's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
