@@ -335,20 +335,22 @@ impl<'a> Evaluation<'a> {
                     return Value::Null;
                 };
                 let decimals = arguments.get(1).and_then(|decimals| self.value(decimals).number());
-                let decimals = decimals.map_or(0, |decimals| decimals.normalize().mantissa() as u32);
                 Value::Number(rounded(function, number, decimals))
             }
         }
     }
 }
 
-/// A function of one number that gives one with fewer digits or without a sign.
-pub(super) fn rounded(function: Function, number: Decimal, decimals: u32) -> Decimal {
+/// The functions of one number.
+pub(crate) fn rounded(function: Function, number: Decimal, decimals: Option<Decimal>) -> Decimal {
     match function {
         Function::Abs => number.abs(),
         Function::Floor => number.floor(),
         Function::Ceil => number.ceil(),
-        _ => number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero),
+        _ => {
+            let decimals = decimals.map_or(0, |decimals| decimals.normalize().mantissa() as u32);
+            number.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
+        }
     }
 }
 
@@ -478,7 +480,7 @@ pub(crate) fn compare(op: Comparison, left: Value<'_>, right: Value<'_>) -> Opti
 }
 
 /// SQL's LIKE: `%` any characters, `_` one, a backslash takes the next character as it stands.
-fn like(text: &str, pattern: &str) -> bool {
+pub(crate) fn like(text: &str, pattern: &str) -> bool {
     enum Part {
         Any,
         One,

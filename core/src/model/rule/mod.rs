@@ -25,6 +25,7 @@ pub(crate) mod explain;
 mod grounds;
 pub(crate) mod parse;
 pub(crate) mod print;
+pub(crate) mod prove;
 pub(crate) mod way;
 pub(crate) mod words;
 

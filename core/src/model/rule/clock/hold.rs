@@ -256,7 +256,7 @@ impl<'a> Clock<'_, 'a> {
                 let decimals = arguments.get(1).and_then(|decimals| self.value(decimals).number());
                 let decimals = decimals.and_then(|decimals| u32::try_from(decimals).ok()).unwrap_or(0);
                 let unit = Decimal::new(1, decimals);
-                let apply = |x: Decimal| Some(rounded(function, x, decimals));
+                let apply = |x: Decimal| Some(rounded(function, x, Some(decimals.into())));
                 let undo = |bound: Decimal, side: Side| match (function, side) {
                     (Function::Floor, Side::High) => bound.checked_add(unit),
                     (Function::Ceil, Side::Low) => bound.checked_sub(unit),

@@ -1,0 +1,674 @@
+//! From a model to axes: every comparison leaves its constants as cuts on the things it reads.
+//!
+//! A comparison is constant on each product of cells when the place of its value among the constants is. So the
+//! constants travel inwards: through `coalesce`, `least`, `greatest`, `nullif` and `case` as they are, through arithmetic
+//! with constants by its inverse, through a score with known cuts by turning into those. Expressions of few possible
+//! values (scores, dimensions, conditions, and what is computed from them) count as constants too. What none of this
+//! opens up is an axis of its own.
+
+use std::collections::HashMap;
+
+use rust_decimal::Decimal;
+
+use super::super::super::Model;
+use super::super::evaluate::{arithmetic, constant};
+use super::super::{Arithmetic, Calendar, Comparison, Expr, Function, Name, Reader, Test, Type, Value};
+use super::axis::{Axis, Cell, Subject};
+use super::interval::Interval;
+use super::partial::call;
+use super::range::{Range, Ranges};
+
+/// The most values of an expression that is treated like a constant.
+const MOST_VALUES: usize = 200;
+/// The most cuts that are passed on, all steps counted: beyond, nothing is decided.
+const MOST_WORK: usize = 2_000_000;
+/// The most axes: beyond, nothing is decided.
+const MOST_AXES: usize = 2_000;
+
+pub(super) struct Plan<'m> {
+    pub(super) model: &'m Model,
+    pub(super) axes: Vec<Axis<'m>>,
+    /// Values of each axis for opaque expressions to be made of.
+    pub(super) samples: Vec<Vec<Cell>>,
+    /// Expressions that are read off an axis instead of being computed, by their address.
+    pub(super) shortcuts: HashMap<*const Expr, Shortcut>,
+    /// Whether the model asks for more than can be planned.
+    pub(super) too_large: bool,
+    /// Constants that a metric was cut at already.
+    cut_at: HashMap<usize, Vec<Value<'m>>>,
+    /// Metrics and dimensions whose conditions are known.
+    visited: Vec<Name>,
+    /// Metrics that opaque expressions read.
+    inner: Vec<usize>,
+    values: HashMap<usize, Option<Vec<Value<'m>>>>,
+    ranges: Ranges,
+    work: usize,
+}
+
+/// How an expression is read off an axis.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shortcut {
+    /// It is the axis.
+    Axis(usize),
+    /// The axis, with the sign changed.
+    Negated(usize),
+    /// The axis compared with a number.
+    Compared(usize, Comparison, Decimal),
+}
+
+impl<'m> Plan<'m> {
+    /// Cuts everything that the conditions of the model read.
+    pub(super) fn of(model: &'m Model) -> Self {
+        let mut plan = Plan {
+            model,
+            axes: Vec::new(),
+            samples: Vec::new(),
+            shortcuts: HashMap::new(),
+            too_large: false,
+            cut_at: HashMap::new(),
+            visited: Vec::new(),
+            inner: Vec::new(),
+            values: HashMap::new(),
+            ranges: Ranges::default(),
+            work: 0,
+        };
+        let layers = model.dimensions.iter().flat_map(|dimension| &dimension.layers).chain(&model.layers);
+        let conditions = model.population.iter().chain(layers.filter_map(|layer| layer.when.as_ref()));
+        for condition in conditions {
+            plan.condition(condition);
+        }
+        for axis in &mut plan.axes {
+            axis.cut();
+        }
+        if plan.has_opaque() {
+            plan.samples = plan.axes.iter().map(Axis::samples).collect();
+        }
+        plan
+    }
+
+    /// Whether there are expressions that the method does not see through.
+    pub(super) fn has_opaque(&self) -> bool {
+        self.axes.iter().any(|axis| matches!(axis.subject, Subject::Opaque(_)))
+    }
+
+    pub(super) fn find(&self, subject: Subject<'_>) -> Option<usize> {
+        self.axes.iter().position(|axis| axis.subject == subject)
+    }
+
+    // Axes
+
+    fn axis(&mut self, subject: Subject<'m>) -> usize {
+        if let Some(known) = self.find(subject) {
+            return known;
+        }
+        let whole = |range| (Type::Number, range, true, true);
+        let (of_type, range, integer, nullable) = match subject {
+            Subject::Attribute(place) => {
+                let of_type = self.model.definition.attributes.0[place].1.of_type;
+                (of_type, Interval::ALL, of_type == Type::Date, true)
+            }
+            Subject::AsOf => (Type::Date, Interval::ALL, true, false),
+            Subject::Age(_) => whole(Interval::ALL),
+            Subject::Anniversary(_) => (Type::Number, Interval::between(0, 365), true, false),
+            Subject::Score(place) => {
+                (Type::Number, Interval::between(1, self.model.scores[place].bins.into()), true, false)
+            }
+            Subject::Reading(reader, slot) => {
+                let found = Range::of_reading(reader, self.model.readings[slot].1);
+                (reader.of_type(), found.numbers, found.whole, found.nullable)
+            }
+            Subject::Opaque(expr) => {
+                let found = self.ranges.of(self.model, expr);
+                (type_of(self.model, expr).unwrap_or(Type::Number), found.numbers, found.whole, found.nullable)
+            }
+        };
+        self.too_large |= self.axes.len() >= MOST_AXES;
+        self.axes.push(Axis::new(subject, of_type, range, integer, nullable));
+        self.axes.len() - 1
+    }
+
+    fn cut_axis(&mut self, place: usize, at: &[Value<'m>]) {
+        let axis = &mut self.axes[place];
+        axis.compared = true;
+        for value in at {
+            match value {
+                Value::Number(number) => _ = axis.cuts.insert(*number),
+                Value::Date(day) => _ = axis.cuts.insert((*day).into()),
+                Value::Text(text) => _ = axis.texts.insert(text),
+                Value::Null | Value::Boolean(_) => {}
+            }
+        }
+    }
+
+    fn opaque(&mut self, expr: &'m Expr, at: &[Value<'m>]) {
+        let place = self.axis(Subject::Opaque(expr));
+        self.shortcuts.insert(expr, Shortcut::Axis(place));
+        self.cut_axis(place, at);
+        self.inside(expr);
+    }
+
+    /// Axes for all that an opaque expression reads: an example of it is made from them.
+    fn inside(&mut self, expr: &'m Expr) {
+        if !self.spend(1) {
+            return;
+        }
+        let model = self.model;
+        match expr {
+            Expr::Reading { reader, slot, .. } => self.cut_subject(Subject::Reading(*reader, *slot), &[]),
+            Expr::AsOf => self.cut_subject(Subject::AsOf, &[]),
+            Expr::Calendar { function, date } if matches!(through(model, date), Expr::Name(_)) => {
+                self.calendar(expr, *function, date, &[]);
+            }
+            Expr::Calendar { date, .. } => {
+                self.cut_subject(Subject::AsOf, &[]);
+                self.inside(date);
+            }
+            Expr::CodeIn { scores, .. } => {
+                for score in scores {
+                    self.score(*score);
+                    self.inside(&model.scores[*score].of);
+                }
+            }
+            Expr::Name(name) => match name {
+                Name::Attribute(place) => self.cut_subject(Subject::Attribute(*place), &[]),
+                Name::Metric(place) if !self.inner.contains(place) => {
+                    self.inner.push(*place);
+                    self.inside(&model.metrics[*place]);
+                }
+                Name::Score(place) => {
+                    self.score(*place);
+                    self.inside(&model.scores[*place].of);
+                }
+                Name::Dimension(place) => self.dimension(*place),
+                Name::Metric(_) | Name::Parameter(_) => {}
+            },
+            _ => expr.parts(&mut |part| self.inside(part)),
+        }
+    }
+
+    // Conditions
+
+    /// Cuts until the truth of the condition is the same throughout each cell.
+    fn condition(&mut self, expr: &'m Expr) {
+        if !self.spend(1) {
+            return;
+        }
+        match expr {
+            Expr::Logic { terms: inner, .. } | Expr::Call { arguments: inner, .. } => {
+                inner.iter().for_each(|term| self.condition(term));
+            }
+            Expr::Not(inner) => self.condition(inner),
+            Expr::Is { value, test, .. } => match test {
+                Test::Null if type_of(self.model, value) != Some(Type::Boolean) => self.cut(value, &[]),
+                _ => self.condition(value),
+            },
+            Expr::Compare { op, left, right } => self.comparison(expr, *op, left, right),
+            Expr::In { value, list, .. } => self.membership(expr, value, list),
+            Expr::CodeIn { scores, .. } => scores.iter().for_each(|score| self.score(*score)),
+            Expr::Like { value, pattern, .. } => self.pattern(expr, value, pattern),
+            Expr::Case { branches, otherwise } => {
+                for (when, then) in branches {
+                    self.condition(when);
+                    self.condition(then);
+                }
+                otherwise.iter().for_each(|otherwise| self.condition(otherwise));
+            }
+            Expr::Name(Name::Attribute(place)) => {
+                let axis = self.axis(Subject::Attribute(*place));
+                self.cut_axis(axis, &[]);
+            }
+            Expr::Name(Name::Metric(place)) if self.visit(Name::Metric(*place)) => {
+                self.condition(&self.model.metrics[*place]);
+            }
+            _ => {}
+        }
+    }
+
+    fn comparison(&mut self, expr: &'m Expr, op: Comparison, left: &'m Expr, right: &'m Expr) {
+        if let Some(at) = self.values(right) {
+            self.fix(right);
+            return self.cut(left, &at);
+        }
+        if let Some(at) = self.values(left) {
+            self.fix(left);
+            return self.cut(right, &at);
+        }
+        // registered_on > as_of - 30 is about the age of the date
+        let (left, right) = (self.shifted(left), self.shifted(right));
+        let day = |expr: &Expr| *expr == Expr::AsOf;
+        if let (Some((left, before)), Some((right, after))) = (left, right) {
+            // date + before op as_of + after, so age op' before - after
+            let aged = match (day(left), day(right)) {
+                (false, true) => self.age(left).map(|axis| (axis, op.mirrored(), before.checked_sub(after))),
+                (true, false) => self.age(right).map(|axis| (axis, op, after.checked_sub(before))),
+                _ => None,
+            };
+            if let Some((axis, op, Some(at))) = aged {
+                self.shortcuts.insert(expr, Shortcut::Compared(axis, op, at));
+                return self.cut_axis(axis, &[Value::Number(at)]);
+            }
+        }
+        self.opaque(expr, &[]);
+    }
+
+    fn membership(&mut self, expr: &'m Expr, value: &'m Expr, list: &'m [Expr]) {
+        if let Some(at) = list.iter().map(|item| self.values(item)).collect::<Option<Vec<_>>>() {
+            list.iter().for_each(|item| self.fix(item));
+            return self.cut(value, &at.concat());
+        }
+        match self.values(value) {
+            Some(at) => {
+                self.fix(value);
+                list.iter().for_each(|item| self.cut(item, &at));
+            }
+            None => self.opaque(expr, &[]),
+        }
+    }
+
+    fn pattern(&mut self, expr: &'m Expr, value: &'m Expr, pattern: &'m str) {
+        if self.values(value).is_some() {
+            return self.fix(value);
+        }
+        match through(self.model, value) {
+            Expr::Name(Name::Attribute(place)) => {
+                let axis = self.axis(Subject::Attribute(*place));
+                self.axes[axis].compared = true;
+                self.axes[axis].patterns.insert(pattern);
+            }
+            _ => self.opaque(expr, &[]),
+        }
+    }
+
+    // Values
+
+    /// Cuts until the place of the value among these, or its being NULL, is the same throughout each cell.
+    fn cut(&mut self, expr: &'m Expr, at: &[Value<'m>]) {
+        if !self.spend(1 + at.len()) {
+            return;
+        }
+        if self.values(expr).is_some() {
+            return self.fix(expr);
+        }
+        match expr {
+            Expr::Name(Name::Attribute(place)) => self.cut_subject(Subject::Attribute(*place), at),
+            Expr::AsOf => self.cut_subject(Subject::AsOf, at),
+            Expr::Reading { reader, slot, .. } => self.cut_subject(Subject::Reading(*reader, *slot), at),
+            Expr::Name(Name::Metric(place)) => {
+                let known = self.cut_at.entry(*place).or_default();
+                let new: Vec<Value<'m>> = at.iter().filter(|value| !known.contains(value)).copied().collect();
+                known.extend(&new);
+                if self.visit(Name::Metric(*place)) || !new.is_empty() {
+                    self.cut(&self.model.metrics[*place], &new);
+                }
+            }
+            Expr::Calendar { function, date } => self.calendar(expr, *function, date, at),
+            Expr::Negate(inner) => {
+                let zero = Value::Number(Decimal::ZERO);
+                let at: Vec<_> = at.iter().map(|at| arithmetic(Arithmetic::Subtract, zero, *at)).collect();
+                self.cut(inner, &at);
+            }
+            Expr::Arithmetic { op, left, right } => self.inverse(expr, *op, left, right, at),
+            Expr::Call { function, arguments } => self.call(expr, *function, arguments, at),
+            Expr::Case { branches, otherwise } => {
+                for (when, then) in branches {
+                    self.condition(when);
+                    self.cut(then, at);
+                }
+                otherwise.iter().for_each(|otherwise| self.cut(otherwise, at));
+            }
+            _ => self.opaque(expr, at),
+        }
+    }
+
+    fn cut_subject(&mut self, subject: Subject<'m>, at: &[Value<'m>]) {
+        let axis = self.axis(subject);
+        self.cut_axis(axis, at);
+    }
+
+    fn calendar(&mut self, expr: &'m Expr, function: Calendar, date: &'m Expr, at: &[Value<'m>]) {
+        let zero = Value::Number(Decimal::ZERO);
+        let subject = match (function, through(self.model, date)) {
+            (Calendar::DaysSince, Expr::Reading { reader: Reader::LastDay, slot, .. }) => {
+                Subject::Reading(Reader::Recency, *slot)
+            }
+            (Calendar::DaysSince, Expr::Reading { reader: Reader::FirstDay, slot, .. }) => {
+                Subject::Reading(Reader::Tenure, *slot)
+            }
+            (_, Expr::Name(Name::Attribute(place))) => {
+                // the sign of the age decides whether there is a value
+                self.cut_subject(Subject::Age(*place), &[zero]);
+                let axis = self.axis(Subject::Age(*place));
+                return match function {
+                    Calendar::DaysSince => self.cut_axis(axis, at),
+                    Calendar::DaysUntil => {
+                        let at: Vec<_> = at.iter().map(|at| arithmetic(Arithmetic::Subtract, zero, *at)).collect();
+                        self.cut_axis(axis, &at);
+                    }
+                    Calendar::DaysUntilAnniversary => self.cut_subject(Subject::Anniversary(*place), at),
+                };
+            }
+            _ => return self.opaque(expr, at),
+        };
+        let axis = self.axis(subject);
+        self.shortcuts.insert(expr, Shortcut::Axis(axis));
+        self.cut_axis(axis, at);
+    }
+
+    /// Arithmetic with a constant: the constants are cut where it takes them.
+    fn inverse(&mut self, expr: &'m Expr, op: Arithmetic, left: &'m Expr, right: &'m Expr, at: &[Value<'m>]) {
+        if op == Arithmetic::Subtract {
+            let aged = match (left, right) {
+                (Expr::AsOf, date) => self.age(date).map(Shortcut::Axis),
+                (date, Expr::AsOf) => self.age(date).map(Shortcut::Negated),
+                _ => None,
+            };
+            if let Some(aged) = aged {
+                let (axis, sign) = match aged {
+                    Shortcut::Axis(axis) => (axis, Decimal::ONE),
+                    Shortcut::Negated(axis) | Shortcut::Compared(axis, ..) => (axis, -Decimal::ONE),
+                };
+                self.shortcuts.insert(expr, aged);
+                let at: Vec<_> = at.iter().filter_map(|at| at.number()).map(|at| Value::Number(sign * at)).collect();
+                return self.cut_axis(axis, &at);
+            }
+        }
+        let (inner, known, values) = match (self.values(left), self.values(right)) {
+            (_, Some(values)) => (left, right, values),
+            (Some(values), None) => (right, left, values),
+            (None, None) => return self.opaque(expr, at),
+        };
+        let known_left = std::ptr::eq(known, left);
+        let (zero, mut cuts) = (Value::Number(Decimal::ZERO), Vec::new());
+        if !self.spend(values.len().saturating_mul(at.len())) {
+            return;
+        }
+        for value in values {
+            let back = |op, left, right| arithmetic(op, left, right);
+            let inverse = |at: &Value<'m>| match (op, known_left) {
+                (Arithmetic::Add, _) => back(Arithmetic::Subtract, *at, value),
+                (Arithmetic::Subtract, false) => back(Arithmetic::Add, *at, value),
+                (Arithmetic::Subtract, true) => back(Arithmetic::Subtract, value, *at),
+                (Arithmetic::Multiply, _) => back(Arithmetic::Divide, *at, value),
+                (Arithmetic::Divide, false) => back(Arithmetic::Multiply, *at, value),
+                (Arithmetic::Divide, true) => back(Arithmetic::Divide, value, *at),
+                (Arithmetic::Modulo, _) => Value::Null,
+            };
+            cuts.extend(at.iter().map(inverse));
+        }
+        match (op, known_left) {
+            (Arithmetic::Modulo, _) => return self.opaque(expr, at),
+            // the sign turns at zero, where there is no quotient
+            (Arithmetic::Divide, true) => cuts.push(zero),
+            _ => {}
+        }
+        self.fix(known);
+        self.cut(inner, &cuts);
+    }
+
+    fn call(&mut self, expr: &'m Expr, function: Function, arguments: &'m [Expr], at: &[Value<'m>]) {
+        let numbers = || at.iter().filter_map(|at| at.number());
+        let cuts: Vec<Decimal> = match function {
+            Function::Coalesce | Function::Least | Function::Greatest => {
+                return arguments.iter().for_each(|argument| self.cut(argument, at));
+            }
+            Function::Nullif => {
+                return match self.values(&arguments[1]) {
+                    Some(other) => {
+                        self.fix(&arguments[1]);
+                        self.cut(&arguments[0], &[at, &other].concat());
+                    }
+                    None => self.opaque(expr, at),
+                };
+            }
+            Function::Abs => numbers().flat_map(|at| [at, -at]).collect(),
+            Function::Floor => numbers().flat_map(|at| [at.ceil(), at.floor().saturating_add(Decimal::ONE)]).collect(),
+            Function::Ceil => numbers().flat_map(|at| [at.floor(), at.ceil().saturating_sub(Decimal::ONE)]).collect(),
+            Function::Round => {
+                let decimals = arguments.get(1).and_then(|decimals| {
+                    constant(decimals, &|place| self.model.parameters[place]).and_then(|value| value.number())
+                });
+                let decimals = decimals.map_or(0, |decimals| decimals.normalize().mantissa() as u32);
+                let half = Decimal::new(5, decimals + 1);
+                let round = |at: Decimal, way| at.round_dp_with_strategy(decimals, way);
+                let around = |at: Decimal| {
+                    use rust_decimal::RoundingStrategy::{ToNegativeInfinity, ToPositiveInfinity};
+                    [round(at, ToNegativeInfinity), round(at, ToPositiveInfinity)]
+                };
+                let halves = |at: Decimal| [at.saturating_sub(half), at.saturating_add(half)];
+                numbers().flat_map(around).flat_map(halves).collect()
+            }
+        };
+        let cuts: Vec<Value<'m>> = cuts.into_iter().map(Value::Number).collect();
+        self.cut(&arguments[0], &cuts);
+    }
+
+    /// Cuts until the value itself is known: for expressions of few values.
+    fn fix(&mut self, expr: &'m Expr) {
+        if !self.spend(1) {
+            return;
+        }
+        match expr {
+            Expr::Name(Name::Score(place)) => self.score(*place),
+            Expr::Name(Name::Dimension(place)) => self.dimension(*place),
+            Expr::Name(Name::Metric(place)) => {
+                if self.visit(Name::Metric(*place)) {
+                    self.fix(&self.model.metrics[*place]);
+                }
+            }
+            Expr::Arithmetic { left, right, .. } => {
+                self.fix(left);
+                self.fix(right);
+            }
+            Expr::Negate(inner) => self.fix(inner),
+            _ if type_of(self.model, expr) == Some(Type::Boolean) => self.condition(expr),
+            Expr::Call { function: Function::Nullif, arguments } => {
+                self.fix(&arguments[0]);
+                if let Some(at) = self.values(&arguments[0]) {
+                    self.cut(&arguments[1], &at);
+                }
+            }
+            Expr::Call { arguments, .. } => arguments.iter().for_each(|argument| self.fix(argument)),
+            Expr::Case { branches, otherwise } => {
+                for (when, then) in branches {
+                    self.condition(when);
+                    self.fix(then);
+                }
+                otherwise.iter().for_each(|otherwise| self.fix(otherwise));
+            }
+            _ => {}
+        }
+    }
+
+    fn score(&mut self, place: usize) {
+        if !self.visit(Name::Score(place)) {
+            return;
+        }
+        let model = self.model;
+        let score = &model.scores[place];
+        match &score.cuts {
+            Some(cuts) => {
+                let cuts: Vec<_> = cuts.iter().flatten().map(|cut| Value::Number(*cut)).collect();
+                self.cut(&score.of, &cuts);
+            }
+            None => {
+                let axis = self.axis(Subject::Score(place));
+                let all: Vec<_> = (1..=score.bins).map(|score| Value::Number(score.into())).collect();
+                self.cut_axis(axis, &all);
+                // only whether there is a value to cut is asked
+                let before: Vec<bool> = self.axes.iter().map(|axis| axis.compared).collect();
+                match &score.of {
+                    Expr::Name(Name::Metric(metric)) => self.cut(&model.metrics[*metric], &[]),
+                    of => self.fix(of),
+                }
+                for (place, axis) in self.axes.iter_mut().enumerate() {
+                    let before = before.get(place).copied().unwrap_or(false);
+                    axis.compared &= before || matches!(axis.subject, Subject::Score(_));
+                }
+            }
+        }
+    }
+
+    fn dimension(&mut self, place: usize) {
+        if self.visit(Name::Dimension(place)) {
+            let model = self.model;
+            let layers = model.dimensions[place].layers.iter();
+            layers.filter_map(|layer| layer.when.as_ref()).for_each(|when| self.condition(when));
+        }
+    }
+
+    /// Whether this is the first visit.
+    fn visit(&mut self, name: Name) -> bool {
+        let first = !self.visited.contains(&name);
+        if first {
+            self.visited.push(name);
+        }
+        first
+    }
+
+    fn spend(&mut self, work: usize) -> bool {
+        self.work = self.work.saturating_add(work);
+        if self.work.is_multiple_of(1024) {
+            crate::patience::check();
+        }
+        self.too_large |= self.work > MOST_WORK;
+        !self.too_large
+    }
+
+    /// The values that an expression can have besides NULL, where they are few.
+    fn values(&mut self, expr: &'m Expr) -> Option<Vec<Value<'m>>> {
+        let model = self.model;
+        let mut found: Vec<Value<'m>> = match expr {
+            Expr::Constant(constant) => vec![constant.value()],
+            Expr::Name(Name::Parameter(place)) => vec![Value::Number(model.parameters[*place])],
+            Expr::Name(Name::Score(place)) => {
+                (1..=model.scores[*place].bins).map(|score| Value::Number(score.into())).collect()
+            }
+            Expr::Name(Name::Dimension(place)) => {
+                let dimension = &model.dimensions[*place];
+                let layers = 0..dimension.layers.len() + usize::from(dimension.default);
+                layers.map(|layer| Value::Text(model.dimension_layer(*place, layer))).collect()
+            }
+            Expr::Name(Name::Metric(place)) => {
+                if let Some(known) = self.values.get(place) {
+                    return known.clone();
+                }
+                let found = self.values(&model.metrics[*place]);
+                self.values.insert(*place, found.clone());
+                found?
+            }
+            _ if type_of(model, expr) == Some(Type::Boolean) => vec![Value::Boolean(true), Value::Boolean(false)],
+            Expr::Negate(inner) => {
+                let zero = Value::Number(Decimal::ZERO);
+                self.values(inner)?.into_iter().map(|value| arithmetic(Arithmetic::Subtract, zero, value)).collect()
+            }
+            Expr::Arithmetic { op, left, right } => {
+                let (left, right) = (self.values(left)?, self.values(right)?);
+                let pairs = left.iter().flat_map(|left| right.iter().map(move |right| (*left, *right)));
+                pairs.map(|(left, right)| arithmetic(*op, left, right)).collect()
+            }
+            Expr::Call { function: Function::Nullif, arguments } => self.values(&arguments[0])?,
+            Expr::Call { function: Function::Coalesce | Function::Least | Function::Greatest, arguments } => {
+                let all = arguments.iter().map(|argument| self.values(argument));
+                all.collect::<Option<Vec<_>>>()?.concat()
+            }
+            Expr::Call { function, arguments } => {
+                let first = self.values(&arguments[0])?;
+                let decimals = match arguments.get(1) {
+                    Some(decimals) => self.values(decimals)?.first().copied(),
+                    None => None,
+                };
+                let arguments = first.into_iter().map(|value| [Some(value), decimals].into_iter().flatten().collect());
+                arguments.map(|arguments: Vec<_>| call(*function, &arguments)).collect()
+            }
+            Expr::Case { branches, otherwise } => {
+                let results = branches.iter().map(|(_, then)| then).chain(otherwise.as_deref());
+                results.map(|then| self.values(then)).collect::<Option<Vec<_>>>()?.concat()
+            }
+            _ => return None,
+        };
+        found.retain(|value| *value != Value::Null);
+        let mut distinct = Vec::with_capacity(found.len());
+        for value in found {
+            if !distinct.contains(&value) {
+                distinct.push(value);
+            }
+        }
+        (distinct.len() <= MOST_VALUES).then_some(distinct)
+    }
+
+    // Dates beside the day of the reading
+
+    /// The days from a date to the reading, as an axis.
+    fn age(&mut self, date: &'m Expr) -> Option<usize> {
+        match through(self.model, date) {
+            Expr::Name(Name::Attribute(place)) => Some(self.axis(Subject::Age(*place))),
+            Expr::Reading { reader: Reader::LastDay, slot, .. } => {
+                Some(self.axis(Subject::Reading(Reader::Recency, *slot)))
+            }
+            Expr::Reading { reader: Reader::FirstDay, slot, .. } => {
+                Some(self.axis(Subject::Reading(Reader::Tenure, *slot)))
+            }
+            _ => None,
+        }
+    }
+
+    /// A date, and the days added to it.
+    fn shifted(&self, expr: &'m Expr) -> Option<(&'m Expr, Decimal)> {
+        let expr = through(self.model, expr);
+        let days = |by: &'m Expr| constant(by, &|place| self.model.parameters[place])?.number().map(|by| by.trunc());
+        match expr {
+            Expr::Arithmetic { op: Arithmetic::Add, left, right } => match (days(left), days(right)) {
+                (None, Some(by)) => Some((through(self.model, left), by)),
+                (Some(by), None) => Some((through(self.model, right), by)),
+                _ => None,
+            },
+            Expr::Arithmetic { op: Arithmetic::Subtract, left, right } => {
+                days(right).map(|by| (through(self.model, left), -by))
+            }
+            _ => Some((expr, Decimal::ZERO)),
+        }
+    }
+}
+
+/// What a name of a metric stands for.
+pub(super) fn through<'m>(model: &'m Model, mut expr: &'m Expr) -> &'m Expr {
+    while let Expr::Name(Name::Metric(place)) = expr {
+        expr = &model.metrics[*place];
+    }
+    expr
+}
+
+/// The type of an expression; `None` for NULL.
+pub(super) fn type_of(model: &Model, expr: &Expr) -> Option<Type> {
+    match expr {
+        Expr::Constant(constant) => match constant.value() {
+            Value::Null => None,
+            Value::Number(_) => Some(Type::Number),
+            Value::Text(_) => Some(Type::Text),
+            Value::Date(_) => Some(Type::Date),
+            Value::Boolean(_) => Some(Type::Boolean),
+        },
+        Expr::Name(name) => Some(match name {
+            Name::Attribute(place) => model.definition.attributes.0[*place].1.of_type,
+            Name::Metric(place) => model.metric_types[*place],
+            Name::Parameter(_) | Name::Score(_) => Type::Number,
+            Name::Dimension(_) => Type::Text,
+        }),
+        Expr::AsOf => Some(Type::Date),
+        Expr::Reading { reader, .. } => Some(reader.of_type()),
+        Expr::Calendar { .. } | Expr::Negate(_) => Some(Type::Number),
+        Expr::Arithmetic { op, left, right } => {
+            let dates = [left, right].map(|side| type_of(model, side) == Some(Type::Date));
+            Some(if dates == [true, true] && *op == Arithmetic::Subtract || dates == [false, false] {
+                Type::Number
+            } else {
+                Type::Date
+            })
+        }
+        Expr::Call { arguments, .. } => arguments.iter().find_map(|argument| type_of(model, argument)),
+        Expr::Case { branches, otherwise } => {
+            branches.iter().map(|(_, then)| then).chain(otherwise.as_deref()).find_map(|then| type_of(model, then))
+        }
+        _ => Some(Type::Boolean),
+    }
+}

@@ -1,0 +1,328 @@
+//! The search for a user: axis by axis, cell by cell, as far as the question is open.
+//!
+//! What is known so far often decides a condition; then the axes that are still open do not matter. So the axis that is
+//! branched on next is always one that the question waits for.
+
+use rust_decimal::Decimal;
+
+use super::super::{Comparison, Constant, Expr, Reader, Value, evaluate::compare};
+use super::axis::{Axis, Cell, Subject};
+use super::confirm::confirm;
+use super::interval::Interval;
+use super::partial::Partial;
+use super::plan::Plan;
+use super::possible::{Fact, possible};
+use super::{CELLS, CELLS_PER_QUESTION};
+
+/// After so many users of whom it is not known whether they can be, the search for a better one ends.
+const MOST_DOUBTS: u32 = 1_000;
+
+/// One condition of a question.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'m> {
+    pub(super) what: What<'m>,
+    pub(super) outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What<'m> {
+    Condition(&'m Expr),
+    /// That two values are equal.
+    Equal(&'m Expr, &'m Expr),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    True,
+    /// False or unknown.
+    NotTrue,
+    False,
+    Unknown,
+}
+
+impl Outcome {
+    pub(super) fn is(self, found: Value<'_>) -> bool {
+        match self {
+            Outcome::True => found == Value::Boolean(true),
+            Outcome::NotTrue => found != Value::Boolean(true),
+            Outcome::False => found == Value::Boolean(false),
+            Outcome::Unknown => found == Value::Null,
+        }
+    }
+}
+
+impl<'m> Wish<'m> {
+    pub(super) fn of(condition: &'m Expr, outcome: Outcome) -> Self {
+        Wish { what: What::Condition(condition), outcome }
+    }
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Answer {
+    /// There is no such user.
+    Never,
+    /// There is one: the axes that matter, in the model's order, each with a value.
+    Example(Vec<(usize, Constant)>),
+    NotDecided(Reason),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Too many cells.
+    Budget,
+    /// Things go together in ways that the method does not know.
+    Method,
+}
+
+pub(super) struct Search<'p, 'm> {
+    plan: &'p Plan<'m>,
+    known: Partial<'p, 'm>,
+    /// For each axis, the cell that is assumed.
+    assumed: Vec<Option<&'p Cell>>,
+    /// The axes that read each source.
+    sources: Vec<Vec<usize>>,
+    visited: u64,
+}
+
+enum State {
+    Holds,
+    Fails,
+    /// This axis is missing.
+    Open(usize),
+}
+
+/// What the axes are divided into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Division {
+    /// Cells: what is not found is not there.
+    Cells,
+    /// Sample values, with opaque expressions computed from them: what is found is there.
+    Samples,
+}
+
+impl<'p, 'm> Search<'p, 'm> {
+    pub(super) fn of(plan: &'p Plan<'m>) -> Self {
+        let mut sources = vec![Vec::new(); plan.model.definition.sources.0.len()];
+        for (place, axis) in plan.axes.iter().enumerate() {
+            if let Subject::Reading(_, slot) = axis.subject {
+                sources[plan.model.readings[slot].0].push(place);
+            }
+        }
+        let assumed = vec![None; plan.axes.len()];
+        Search { plan, known: Partial::nothing(plan), assumed, sources, visited: 0 }
+    }
+
+    /// Whether the budget of all questions is spent.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.plan.too_large || self.visited >= CELLS
+    }
+
+    /// A user for whom all the wishes come true.
+    pub(super) fn find(&mut self, wishes: &[Wish<'p>]) -> Answer {
+        let answer = self.walk(wishes, Division::Cells);
+        if answer != Answer::NotDecided(Reason::Method) || !self.plan.has_opaque() {
+            return answer;
+        }
+        self.known.see_through(true);
+        let sampled = self.walk(wishes, Division::Samples);
+        self.known.see_through(false);
+        match sampled {
+            Answer::Example(example) => Answer::Example(example),
+            _ => answer,
+        }
+    }
+
+    fn walk(&mut self, wishes: &[Wish<'p>], division: Division) -> Answer {
+        let plan = self.plan;
+        let end = CELLS.min(self.visited + CELLS_PER_QUESTION);
+        let mut path: Vec<(usize, usize)> = Vec::new();
+        let (mut not_found, mut doubts) = (Answer::Never, 0);
+        loop {
+            match self.state(wishes) {
+                State::Fails => {}
+                State::Open(axis) => {
+                    if !plan.axes[axis].complete {
+                        not_found = Answer::NotDecided(Reason::Method);
+                    }
+                    path.push((axis, 0));
+                }
+                State::Holds => match self.example(wishes) {
+                    Some(example) => {
+                        path.iter().for_each(|(axis, _)| self.assume(*axis, None));
+                        return Answer::Example(example);
+                    }
+                    None => {
+                        not_found = Answer::NotDecided(Reason::Method);
+                        doubts += 1;
+                    }
+                },
+            }
+            // the next cell of the last axis that has one
+            loop {
+                let Some((axis, next)) = path.last_mut() else { return not_found };
+                let axis_cells = match division {
+                    Division::Cells => &plan.axes[*axis].cells,
+                    Division::Samples => &plan.samples[*axis],
+                };
+                let (axis, cell) = (*axis, axis_cells.get(*next));
+                *next += 1;
+                self.assume(axis, cell);
+                if cell.is_none() {
+                    path.pop();
+                    continue;
+                }
+                self.visited += 1;
+                if self.visited.is_multiple_of(256) {
+                    crate::patience::check();
+                }
+                if self.visited >= end || doubts >= MOST_DOUBTS {
+                    path.iter().for_each(|(axis, _)| self.assume(*axis, None));
+                    return Answer::NotDecided(if doubts > 0 { Reason::Method } else { Reason::Budget });
+                }
+                if self.is_consistent(axis) {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn assume(&mut self, axis: usize, cell: Option<&'p Cell>) {
+        self.assumed[axis] = cell;
+        self.known.set(axis, cell.map(|cell| cell.example.value()));
+    }
+
+    fn state(&mut self, wishes: &[Wish<'p>]) -> State {
+        let mut open = None;
+        for wish in wishes {
+            let found = match wish.what {
+                What::Condition(condition) => self.known.value(condition),
+                What::Equal(left, right) => self.known.value(left).and_then(|left| {
+                    let equal = compare(Comparison::Equal, left, self.known.value(right)?);
+                    Ok(equal.map_or(Value::Null, Value::Boolean))
+                }),
+            };
+            let holds = match found {
+                Err(axis) => {
+                    open = open.or(Some(axis));
+                    continue;
+                }
+                Ok(found) => wish.outcome.is(found),
+            };
+            if !holds {
+                return State::Fails;
+            }
+        }
+        open.map_or(State::Holds, State::Open)
+    }
+
+    /// Whether the new assumption goes with those that are there.
+    fn is_consistent(&self, axis: usize) -> bool {
+        let other = |subject| self.plan.find(subject).and_then(|place| self.assumed[place]);
+        let is_null = |cell: &Cell| cell.example == Constant::Null;
+        let Some(here) = self.assumed[axis] else { return true };
+        match self.plan.axes[axis].subject {
+            Subject::Reading(_, slot) => possible(&self.facts(self.plan.model.readings[slot].0)),
+            Subject::Attribute(place) => other(Subject::Age(place)).is_none_or(|age| is_null(age) == is_null(here)),
+            Subject::Age(place) => other(Subject::Attribute(place)).is_none_or(|date| is_null(date) == is_null(here)),
+            _ => true,
+        }
+    }
+
+    fn facts(&self, source: usize) -> Vec<Fact> {
+        let assumed = self.sources[source].iter().filter_map(|axis| Some((&self.plan.axes[*axis], self.assumed[*axis]?)));
+        let fact = |(axis, cell): (&Axis<'m>, &Cell)| match axis.subject {
+            Subject::Reading(reader, slot) => {
+                Some(Fact { reader, days: self.plan.model.readings[slot].1, value: cell.span })
+            }
+            _ => None,
+        };
+        assumed.filter_map(fact).collect()
+    }
+
+    // Examples
+
+    /// Values for the axes that matter, from their cells; `None` where that is not known to be a user.
+    fn example(&mut self, wishes: &[Wish<'p>]) -> Option<Vec<(usize, Constant)>> {
+        let before = self.assumed.clone();
+        // what the wishes come true without does not matter
+        for axis in (0..before.len()).rev().filter(|axis| before[*axis].is_some()) {
+            self.assume(axis, None);
+            if !matches!(self.state(wishes), State::Holds) {
+                self.assume(axis, before[axis]);
+            }
+        }
+        let values = if self.is_doubtful() { None } else { self.values() };
+        let example = values.and_then(|values| confirm(self.plan, wishes, values));
+        for (axis, cell) in before.into_iter().enumerate().filter(|(_, cell)| cell.is_some()) {
+            self.assume(axis, cell);
+        }
+        example
+    }
+
+    /// Whether things are assumed together of which no axiom says how they are connected.
+    fn is_doubtful(&self) -> bool {
+        let span = |subject| self.plan.find(subject).and_then(|place| self.assumed[place]).and_then(|cell| cell.span);
+        let assumed = |place: &usize| self.assumed[*place].is_some_and(|cell| cell.example != Constant::Null);
+        // a date and its distance from the day of the reading tell that day, which must be one
+        let mut days_told = 0;
+        let opaque = |(place, axis): (usize, &Axis<'m>)| {
+            self.assumed[place].is_some() && matches!(axis.subject, Subject::Opaque(_))
+        };
+        let mut doubtful = self.plan.axes.iter().enumerate().any(opaque);
+        for (place, axis) in self.plan.axes.iter().enumerate().filter(|(place, _)| assumed(place)) {
+            match axis.subject {
+                Subject::AsOf => days_told += 1,
+                Subject::Attribute(attribute) if span(Subject::Age(attribute)).is_some() => days_told += 1,
+                Subject::Anniversary(attribute) => {
+                    let age = span(Subject::Age(attribute)).unwrap_or(Interval::ALL);
+                    let ends = age.low.zip(age.high).map(|(low, high)| high.at - low.at);
+                    let a_year = ends.is_none_or(|length| length >= Decimal::from(366));
+                    let on_the_day = age.single() == Some(Decimal::ZERO)
+                        && self.assumed[place].is_some_and(|cell| cell.span.is_some_and(|span| span.contains(Decimal::ZERO)));
+                    doubtful |= !(a_year || on_the_day) || span(Subject::Attribute(attribute)).is_some();
+                }
+                Subject::Reading(Reader::FirstDay | Reader::LastDay, slot) => {
+                    let source = self.plan.model.readings[slot].0;
+                    let dates = |place: &&usize| assumed(place) && self.plan.axes[**place].of_type == super::super::Type::Date;
+                    doubtful |= self.sources[source].iter().filter(dates).count() > 1;
+                    days_told += 1;
+                }
+                _ => {}
+            }
+        }
+        doubtful || days_told > 1
+    }
+
+    /// One value for each assumed axis, such that they go together.
+    fn values(&mut self) -> Option<Vec<(usize, Constant)>> {
+        let mut chosen: Vec<Option<Constant>> =
+            self.assumed.iter().map(|cell| cell.map(|cell| cell.example.clone())).collect();
+        for source in 0..self.sources.len() {
+            let axes: Vec<usize> =
+                self.sources[source].iter().copied().filter(|axis| self.assumed[*axis].is_some()).collect();
+            let mut facts = self.facts(source);
+            for (place, axis) in axes.into_iter().enumerate() {
+                let Some(span) = facts[place].value else { continue };
+                let fits = candidates(span).into_iter().find(|candidate| {
+                    facts[place].value = Some(Interval::point(*candidate));
+                    possible(&facts)
+                })?;
+                facts[place].value = Some(Interval::point(fits));
+                chosen[axis] = Some(self.plan.axes[axis].constant(fits));
+            }
+        }
+        Some(chosen.into_iter().enumerate().filter_map(|(axis, value)| Some((axis, value?))).collect())
+    }
+}
+
+/// Values of an interval that may go with others, the plainest first.
+pub(super) fn candidates(span: Interval) -> Vec<Decimal> {
+    let example = span.example();
+    let ends = [span.low, span.high].into_iter().flatten().map(|bound| bound.at);
+    let beyond = [1, 2, 5, 10, 30, 100, 1_000, 100_000].map(Decimal::from);
+    let around = ends.flat_map(|end| beyond.into_iter().flat_map(move |by| [end.saturating_add(by), end.saturating_sub(by)]));
+    let around: Vec<Decimal> = around.collect();
+    let all = [example].into_iter().chain(span.high.map(|high| high.at)).chain(around).chain(beyond);
+    all.filter(|candidate| span.contains(*candidate)).collect()
+}
