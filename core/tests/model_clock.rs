@@ -132,7 +132,8 @@ fn number() -> BoxedStrategy<String> {
                 (inner.clone(), one_of(&["abs", "floor", "ceil", "round"]))
                     .prop_map(|(inner, function)| format!("{function}({inner})")),
                 inner.clone().prop_map(|inner| format!("round({inner}, 1)")),
-                (simple, pair).prop_map(|(when, (then, other))| format!("case when {when} then {then} else {other} end")),
+                (simple, pair)
+                    .prop_map(|(when, (then, other))| format!("case when {when} then {then} else {other} end")),
             ]
         })
         .boxed()
@@ -225,7 +226,13 @@ fn any_parts(number: fn() -> BoxedStrategy<String>) -> impl Strategy<Value = Par
         prop::option::weighted(0.2, population),
         prop::sample::select(vec!["exclusive", "overlapping"]),
     )
-        .prop_map(|(metrics, depths, layers, population, mode)| Parts { metrics, depths, layers, population, mode })
+        .prop_map(|(metrics, depths, layers, population, mode)| Parts {
+            metrics,
+            depths,
+            layers,
+            population,
+            mode,
+        })
 }
 
 fn answer(model: &Model, facts: &Facts<'_>, number: i32) -> Answer {
@@ -283,4 +290,132 @@ proptest! {
     fn comparisons_with_constants_are_exact(parts in any_parts(plain_number), user in any_user()) {
         is_tight(&model(&parts), &user)?;
     }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Examples
+
+/// When a model with one layer of this condition strikes, in days from today, for a user with orders on these days.
+fn strikes(condition: &str, orders: &[(i32, u32)]) -> Option<i32> {
+    let parts = Parts {
+        metrics: ["frequency(visits)".to_owned(), "frequency(visits)".to_owned()],
+        depths: ["false".to_owned(), "false".to_owned()],
+        layers: [condition.to_owned(), "false".to_owned(), "false".to_owned()],
+        population: None,
+        mode: "exclusive",
+    };
+    let entries: BTreeMap<_, _> = orders.iter().map(|(day, amount)| (TODAY + day, (1, *amount, 0))).collect();
+    let user = User {
+        orders: ledger(&entries),
+        visits: Ledger::empty(),
+        dates: [Some(TODAY - 10), Some(TODAY - 7_000), Some(TODAY + 20)],
+        points: Some(3),
+        vip: Some(true),
+    };
+    let model = model(&parts);
+    next_change(&model, &user.facts(&model), TODAY).map(|next| next - TODAY)
+}
+
+#[test]
+fn every_way_of_time_has_its_day() {
+    let orders = [(-40, 10), (-12, 20), (-5, 30)];
+    let cases = [
+        // recency and tenure grow by one a day
+        ("recency(orders) <= 30", Some(26)),
+        ("recency(orders) > 30", Some(26)),
+        ("tenure(orders) < 365", Some(325)),
+        ("recency(orders) between 5 and 9", Some(5)),
+        ("recency(orders) in (1, 6, 9)", Some(1)),
+        ("recency(orders) <> 8", Some(3)),
+        // without a window nothing drops out, and what is past the last comparison stays
+        ("frequency(orders) >= 3", None),
+        ("recency(orders) > 4", None),
+        // a window of 30 days ending today has the days from 29 days ago on
+        ("frequency(orders, 30) >= 2", Some(18)),
+        ("frequency(orders, 30) >= 1", Some(25)),
+        ("frequency(orders, 30) = 0", Some(25)),
+        ("monetary(orders, 30) > 20", Some(25)),
+        ("recency(orders, 30) is null", Some(25)),
+        ("coalesce(recency(orders, 30), 99) > 50", Some(25)),
+        ("first_day(orders, 30) is not null", Some(25)),
+        // the calendar
+        ("days_since(joined) >= 14", Some(4)),
+        ("days_until(paid_until) >= 7", Some(14)),
+        ("days_until(paid_until) is null", Some(21)),
+        ("joined + 30 <= as_of", Some(20)),
+        // arithmetic with what stands still is turned round
+        ("2 * recency(orders) + points >= 20", Some(4)),
+        ("100 - recency(orders) / 4 < 98", Some(4)),
+        ("floor(recency(orders) / 7) = 2", Some(9)),
+        ("round(recency(orders) / 10) >= 1", None),
+        ("abs(recency(orders) - 20) <= 3", Some(12)),
+        ("least(recency(orders), 10) >= 10", Some(5)),
+        ("greatest(recency(orders), 10) > 10", Some(6)),
+        ("case when recency(orders) < 9 then 1 else 2 end = 1", Some(4)),
+        // two that grow alike
+        ("recency(orders) < tenure(orders)", None),
+        ("recency(orders) + tenure(orders) < 100", Some(28)),
+        // the other term is enough
+        ("recency(orders) < 9 or frequency(orders) > 1", None),
+        ("recency(orders) < 9 or recency(orders) > 11 and vip", Some(4)),
+        ("recency(orders) > 9 and not vip", None),
+    ];
+    for (condition, expected) in cases {
+        assert_eq!(strikes(condition, &orders), expected, "{condition}");
+    }
+}
+
+#[test]
+fn what_lies_ahead_counts_when_its_day_comes() {
+    assert_eq!(strikes("frequency(orders) >= 2", &[(-5, 10), (7, 10)]), Some(7));
+    assert_eq!(strikes("recency(orders) < 10", &[(-5, 10), (4, 10)]), Some(14));
+    assert_eq!(strikes("recency(orders) is null", &[(3, 10)]), Some(3));
+    assert_eq!(strikes("frequency(orders, 5) >= 1", &[(3, 10)]), Some(3));
+}
+
+#[test]
+fn what_is_given_never_changes() {
+    let model: Model = r#"{"name": "given", "sources": ["orders"], "metrics": {"idle": "recency(orders)"},
+        "scores": {"r": {"of": "idle", "best": "low", "cuts": [30]}},
+        "layers": [{"name": "a", "when": "idle < 9 and r = 2"}], "default": {"name": "b"}}"#
+        .parse()
+        .unwrap();
+    let orders = ledger(&BTreeMap::from([(TODAY - 5, (1, 10, 0))]));
+    let mut facts = Facts::nothing(&model);
+    facts.ledgers = vec![orders.borrow()];
+    assert_eq!(next_change(&model, &facts, TODAY), Some(TODAY + 4));
+    facts.metrics = vec![Some(Value::Number(5.into()))];
+    assert_eq!(next_change(&model, &facts, TODAY), None);
+    facts.metrics = vec![None];
+    facts.scores = vec![Some(Some(1))];
+    assert_eq!(next_change(&model, &facts, TODAY), None);
+}
+
+#[test]
+fn a_long_ledger_is_walked_once() {
+    let orders: Vec<(i32, u32)> = (0..10_000).map(|day| (-day, 1)).collect();
+    let started = std::time::Instant::now();
+    // the amounts are 1.5 a day: the last 2 of the window of 9,000 days
+    assert_eq!(strikes("gross_amount(orders, 9000) > 3", &orders), Some(8_998));
+    assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+}
+
+#[test]
+fn daily_looks_are_announced() {
+    let model: Model = r#"{"name": "daily", "sources": ["orders", "visits"],
+        "metrics": {"both": "recency(orders) * recency(visits)", "idle": "recency(orders)"},
+        "scores": {"b": {"of": "both", "cuts": [100]}, "i": {"of": "idle", "cuts": [10]}},
+        "layers": [{"name": "weekly", "when": "idle > 3 and not (idle % 7 = 0 or idle * 3 > 5)"},
+                   {"name": "joint", "when": "both > 9 and frequency(orders, 30) > frequency(orders, 60) / 2"}],
+        "default": {"name": "other"}}"#
+        .parse()
+        .unwrap();
+    let found = model.rechecked_daily();
+    let found: Vec<(&str, &str)> = found.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let expected = [
+        ("scores.b", "recency(orders) * recency(visits)"),
+        ("layers[0].when", "idle % 7 = 0"),
+        ("layers[1].when", "both > 9"),
+    ];
+    assert_eq!(found, expected);
 }

@@ -59,6 +59,7 @@ pub struct Evaluation<'a> {
     scores: Vec<Option<Option<u8>>>,
     /// The place of the layer; the number of layers is the default.
     dimensions: Vec<Option<Option<usize>>>,
+    layer: Option<Option<usize>>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -75,6 +76,7 @@ impl<'a> Evaluation<'a> {
             metrics: facts.metrics.clone(),
             scores: facts.scores.clone(),
             dimensions: vec![None; model.dimensions.len()],
+            layer: None,
         };
         evaluation.read()?;
         Ok(evaluation)
@@ -90,6 +92,7 @@ impl<'a> Evaluation<'a> {
         self.metrics.copy_from_slice(&self.facts.metrics);
         self.scores.copy_from_slice(&self.facts.scores);
         self.dimensions.fill(None);
+        self.layer = None;
         if !forward {
             return self.read();
         }
@@ -144,8 +147,13 @@ impl<'a> Evaluation<'a> {
 
     /// The place of the first layer that matches; `None` for the default. Headings are no layers of their own.
     pub fn layer(&mut self) -> Option<usize> {
+        if let Some(known) = self.layer {
+            return known;
+        }
         let model = self.model;
-        self.first_match(&model.layers)
+        let found = self.first_match(&model.layers);
+        self.layer = Some(found);
+        found
     }
 
     /// The places of all layers that match.
@@ -159,7 +167,7 @@ impl<'a> Evaluation<'a> {
         layer.when.as_ref().is_some_and(|when| self.value(when).holds())
     }
 
-    pub(super) fn first_match(&mut self, layers: &'a [Layered]) -> Option<usize> {
+    fn first_match(&mut self, layers: &'a [Layered]) -> Option<usize> {
         layers.iter().position(|layer| self.matches(layer))
     }
 

@@ -28,8 +28,9 @@ impl<'a> Clock<'_, 'a> {
             Expr::Reading { reader, slot, .. } => self.hold_reading(*reader, *slot, set, limit),
             Expr::Calendar { function, date } => {
                 let day = self.value(date);
-                let end = self.hold(date, Set::only(day), limit).unsure();
-                end.and(self.hold_calendar(*function, day, set))
+                let moves = self.hold(date, Set::only(day), limit).unsure();
+                let leaves = self.hold_calendar(*function, day, set);
+                if leaves.day < moves.day { leaves } else { moves }
             }
             Expr::AsOf => {
                 let line = self.line(expr, limit);

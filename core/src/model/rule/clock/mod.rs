@@ -26,8 +26,6 @@ use super::{Expr, Value};
 
 use set::Set;
 
-pub(crate) use daily::rechecked_daily;
-
 /// The days to look at before the next of them is given as the answer, as a day for another look.
 const MOST_LOOKS: u32 = 366;
 /// The steps of ledgers to walk for one question, beyond which the day reached is given: some milliseconds.
@@ -147,7 +145,7 @@ impl<'a> Clock<'_, 'a> {
             }
             return end;
         }
-        let found = self.evaluation.first_match(&model.layers);
+        let found = self.evaluation.layer();
         end.and(self.first_match(&model.layers, found, end.day))
     }
 
