@@ -828,6 +828,22 @@ AS 'MODULE_PATHNAME', 'lifecycle_stage_wrapper';
 
 /* <begin connected objects> */
 -- src/model.rs
+-- pg_strata::model::model_check
+CREATE  FUNCTION "model_check"(
+	"model" model /* ModelIn < '_ > */
+) RETURNS TABLE (
+	"severity" TEXT,  /* String */
+	"path" TEXT,  /* String */
+	"finding" TEXT,  /* String */
+	"counterexample" jsonb  /* Option < Jsonb > */
+)
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_check_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
 -- pg_strata::model::model_in
 -- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */

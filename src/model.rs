@@ -16,10 +16,10 @@ use strata_core::model::{self, Answer, Asked, Evaluation, Facts, Model, ModelErr
 use crate::error::{OrRaise, raise};
 use crate::pg::call::Call;
 use crate::pg::composite::RowType;
+use crate::pg::json::{Jsonb, jsonb};
 use crate::pg::query::{qualified_type_name, type_name};
 use crate::pg::row::{Conversion, Row, RowShape, RowValues};
 use crate::pg::varlena::{self, In, Out, OwnType};
-use crate::pg::json::{Jsonb, jsonb};
 use crate::pg::{array, date};
 use crate::rfm::lang_argument;
 use crate::score::c_string;
@@ -144,6 +144,20 @@ fn presets() -> TableIterator<
             model.uncalibrated().next().is_some(),
         )
     });
+    TableIterator::new(rows.collect::<Vec<_>>())
+}
+
+/// What the author of a model should know: layers that never match, overlap or leave users out, and more.
+#[pg_extern(immutable, parallel_safe)]
+fn model_check(
+    model: ModelIn<'_>,
+) -> TableIterator<
+    'static,
+    (name!(severity, String), name!(path, String), name!(finding, String), name!(counterexample, Option<Jsonb>)),
+> {
+    let findings = parsed(model.bytes).check().into_iter();
+    let rows =
+        findings.map(|found| (found.severity.to_string(), found.path, found.finding, found.counterexample.map(Jsonb)));
     TableIterator::new(rows.collect::<Vec<_>>())
 }
 
@@ -305,7 +319,8 @@ impl Columns {
         let definition = model.definition();
         let present = shape.columns();
         let column = |name: &str| present.iter().find(|column| column.name == name);
-        let given = |names: &mut dyn Iterator<Item = &str>| names.map(|name| column(name).is_some()).collect::<Vec<_>>();
+        let given =
+            |names: &mut dyn Iterator<Item = &str>| names.map(|name| column(name).is_some()).collect::<Vec<_>>();
         let given_metrics = given(&mut definition.metrics.names());
         let given_scores = match asked {
             Asked::Calibration => vec![false; definition.scores.len()],

@@ -22,11 +22,24 @@ fn check(json: &str) -> Vec<Finding> {
 /// Conditions on numbers a and b, a text t and a boolean c. Constants are whole, so half steps show every cell.
 fn condition() -> impl Strategy<Value = String> {
     let number = prop_oneof![
-        Just("a"), Just("b"), Just("m"), Just("n"), Just("p"), Just("s"), Just("q"), Just("(case when c then a else b end)"),
+        Just("a"),
+        Just("b"),
+        Just("m"),
+        Just("n"),
+        Just("p"),
+        Just("s"),
+        Just("q"),
+        Just("(case when c then a else b end)"),
     ];
     let op = prop_oneof![
-        Just("="), Just("<>"), Just("<"), Just("<="), Just(">"), Just(">="),
-        Just("is distinct from"), Just("is not distinct from"),
+        Just("="),
+        Just("<>"),
+        Just("<"),
+        Just("<="),
+        Just(">"),
+        Just(">="),
+        Just("is distinct from"),
+        Just("is not distinct from"),
     ];
     let atom = prop_oneof![
         6 => (number.clone(), op, 0..4i32).prop_map(|(number, op, at)| format!("({number} {op} {at})")),
@@ -40,8 +53,7 @@ fn condition() -> impl Strategy<Value = String> {
     ];
     atom.prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
-            proptest::collection::vec(inner.clone(), 2..4)
-                .prop_map(|terms| format!("({})", terms.join(" and "))),
+            proptest::collection::vec(inner.clone(), 2..4).prop_map(|terms| format!("({})", terms.join(" and "))),
             proptest::collection::vec(inner.clone(), 2..4).prop_map(|terms| format!("({})", terms.join(" or "))),
             inner.prop_map(|inner| format!("not ({inner})")),
         ]

@@ -59,8 +59,7 @@ impl RowShape {
         // SAFETY: the copy is made in the call site's memory, and lives as long as the site.
         let description = unsafe {
             let site = (*(*call.fcinfo()).flinfo).fn_mcxt;
-            PgMemoryContexts::For(site)
-                .switch_to(|_| pg_sys::lookup_rowtype_tupdesc_copy(type_id, type_modifier))
+            PgMemoryContexts::For(site).switch_to(|_| pg_sys::lookup_rowtype_tupdesc_copy(type_id, type_modifier))
         };
         RowShape { type_id, type_modifier, description }
     }

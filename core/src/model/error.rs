@@ -46,15 +46,6 @@ impl ModelError {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// The same error, further out: `outer` is put before the path.
-    pub(crate) fn within(self, outer: &str) -> Self {
-        let path = match self.path.as_str() {
-            "" => outer.to_owned(),
-            inner => format!("{outer}.{inner}"),
-        };
-        Self { path, ..self }
-    }
-
     pub fn path(&self) -> &str {
         &self.path
     }

@@ -526,10 +526,3 @@ pub(crate) fn like(text: &str, pattern: &str) -> bool {
     }
     parts[part..].iter().all(|part| matches!(part, Part::Any))
 }
-
-impl Constant {
-    /// Whether this is the constant NULL.
-    pub(crate) fn is_null(&self) -> bool {
-        *self == Constant::Null
-    }
-}

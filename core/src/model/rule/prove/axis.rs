@@ -136,10 +136,7 @@ impl<'m> Axis<'m> {
         let whole = |mut span: Interval| {
             span.meet(self.range);
             let span = if self.integer { span.whole() } else { span };
-            (!span.is_empty()).then(|| Cell {
-                example: self.constant(span.example()),
-                span: Some(span),
-            })
+            (!span.is_empty()).then(|| Cell { example: self.constant(span.example()), span: Some(span) })
         };
         spans.into_iter().filter_map(whole).collect()
     }

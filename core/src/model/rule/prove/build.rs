@@ -111,9 +111,9 @@ impl Known {
         let here = |reader| self.number(reader, days);
         // what follows from the rest of the window comes first
         wanted.extend(match reader {
-            Reader::Monetary => {
-                here(Reader::AverageAmount).zip(here(Reader::Frequency)).and_then(|(each, times)| each.checked_mul(times))
-            }
+            Reader::Monetary => here(Reader::AverageAmount)
+                .zip(here(Reader::Frequency))
+                .and_then(|(each, times)| each.checked_mul(times)),
             Reader::GrossAmount => here(Reader::Monetary),
             Reader::CreditAmount => {
                 here(Reader::GrossAmount).zip(here(Reader::Monetary)).and_then(|(gross, net)| gross.checked_sub(net))
@@ -122,8 +122,9 @@ impl Known {
         });
         // near what the other windows have
         let others = self.facts.iter().filter_map(Fact::number);
-        let others: Vec<Decimal> =
-            others.flat_map(|near| [near, near.saturating_add(Decimal::ONE), near.saturating_sub(Decimal::ONE)]).collect();
+        let others: Vec<Decimal> = others
+            .flat_map(|near| [near, near.saturating_add(Decimal::ONE), near.saturating_sub(Decimal::ONE)])
+            .collect();
         let range = super::range::Range::of_reading(reader, days).numbers;
         wanted.extend(others.iter().filter(|_| matches!(reader, Reader::GrossAmount | Reader::CreditAmount)));
         wanted.extend(candidates(range));

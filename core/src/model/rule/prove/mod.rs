@@ -87,8 +87,16 @@ impl Model {
             }
             check.model_layers();
         }
+        for (path, text) in self.rechecked_daily() {
+            check.add(Finding::warning(
+                path,
+                format!("{text} has to be looked at again every day: next_change is always tomorrow"),
+            ));
+        }
         if check.search.is_exhausted() {
-            let most = format!("not decided: the questions take more than {CELLS} cells; what is missing here was not looked at");
+            let most = format!(
+                "not decided: the questions take more than {CELLS} cells; what is missing here was not looked at"
+            );
             check.findings.push(Finding::warning("", most));
         }
         check.findings

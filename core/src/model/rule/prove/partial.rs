@@ -118,8 +118,7 @@ impl<'p, 'm> Partial<'p, 'm> {
             }
             Expr::In { value, list, negated } => {
                 let value = self.value(value)?;
-                let found =
-                    self.any(list, |here, item| Ok(compare(Comparison::Equal, value, here.value(item)?)))?;
+                let found = self.any(list, |here, item| Ok(compare(Comparison::Equal, value, here.value(item)?)))?;
                 Ok(truth(found.map(|found| found != *negated)))
             }
             Expr::CodeIn { scores, cells, negated } => {
@@ -304,9 +303,7 @@ pub(super) fn call<'a>(function: Function, arguments: &[Value<'a>]) -> Value<'a>
         arguments.iter().fold(Value::Null, better)
     };
     match (function, arguments) {
-        (Function::Coalesce, _) => {
-            arguments.iter().copied().find(|value| *value != Value::Null).unwrap_or(Value::Null)
-        }
+        (Function::Coalesce, _) => arguments.iter().copied().find(|value| *value != Value::Null).unwrap_or(Value::Null),
         (Function::Least, _) => extreme(Ordering::Less),
         (Function::Greatest, _) => extreme(Ordering::Greater),
         (Function::Nullif, [value, other]) if compare(Comparison::Equal, *value, *other) == Some(true) => Value::Null,

@@ -233,7 +233,8 @@ impl Span {
 
     fn money(&mut self) -> bool {
         let (gross, credits, net) = (&mut self.gross, &mut self.credits, &mut self.net);
-        let mut changed = net.lower(difference(gross.high, credits.low)) | net.raise(difference(gross.low, credits.high));
+        let mut changed =
+            net.lower(difference(gross.high, credits.low)) | net.raise(difference(gross.low, credits.high));
         changed |= gross.raise(sum(net.low, credits.low)) | gross.lower(sum(net.high, credits.high));
         changed |= credits.raise(difference(gross.low, net.high)) | credits.lower(difference(gross.high, net.low));
         if self.active != Some(true) {

@@ -230,7 +230,8 @@ impl<'p, 'm> Search<'p, 'm> {
     }
 
     fn facts(&self, source: usize) -> Vec<Fact> {
-        let assumed = self.sources[source].iter().filter_map(|axis| Some((&self.plan.axes[*axis], self.assumed[*axis]?)));
+        let assumed =
+            self.sources[source].iter().filter_map(|axis| Some((&self.plan.axes[*axis], self.assumed[*axis]?)));
         let fact = |(axis, cell): (&Axis<'m>, &Cell)| match axis.subject {
             Subject::Reading(reader, slot) => {
                 Some(Fact { reader, days: self.plan.model.readings[slot].1, value: cell.span })
@@ -279,12 +280,14 @@ impl<'p, 'm> Search<'p, 'm> {
                     let ends = age.low.zip(age.high).map(|(low, high)| high.at - low.at);
                     let a_year = ends.is_none_or(|length| length >= Decimal::from(366));
                     let on_the_day = age.single() == Some(Decimal::ZERO)
-                        && self.assumed[place].is_some_and(|cell| cell.span.is_some_and(|span| span.contains(Decimal::ZERO)));
+                        && self.assumed[place]
+                            .is_some_and(|cell| cell.span.is_some_and(|span| span.contains(Decimal::ZERO)));
                     doubtful |= !(a_year || on_the_day) || span(Subject::Attribute(attribute)).is_some();
                 }
                 Subject::Reading(Reader::FirstDay | Reader::LastDay, slot) => {
                     let source = self.plan.model.readings[slot].0;
-                    let dates = |place: &&usize| assumed(place) && self.plan.axes[**place].of_type == super::super::Type::Date;
+                    let dates =
+                        |place: &&usize| assumed(place) && self.plan.axes[**place].of_type == super::super::Type::Date;
                     doubtful |= self.sources[source].iter().filter(dates).count() > 1;
                     days_told += 1;
                 }
@@ -321,7 +324,8 @@ pub(super) fn candidates(span: Interval) -> Vec<Decimal> {
     let example = span.example();
     let ends = [span.low, span.high].into_iter().flatten().map(|bound| bound.at);
     let beyond = [1, 2, 5, 10, 30, 100, 1_000, 100_000].map(Decimal::from);
-    let around = ends.flat_map(|end| beyond.into_iter().flat_map(move |by| [end.saturating_add(by), end.saturating_sub(by)]));
+    let around =
+        ends.flat_map(|end| beyond.into_iter().flat_map(move |by| [end.saturating_add(by), end.saturating_sub(by)]));
     let around: Vec<Decimal> = around.collect();
     let all = [example].into_iter().chain(span.high.map(|high| high.at)).chain(around).chain(beyond);
     all.filter(|candidate| span.contains(*candidate)).collect()
