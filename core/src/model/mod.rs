@@ -18,6 +18,7 @@ mod definition;
 mod error;
 mod json;
 mod lifecycle;
+mod order;
 mod preset;
 pub mod rule;
 pub mod scheme;
@@ -143,6 +144,7 @@ impl Model {
     /// With the path of the place, the position in an expression, and a hint.
     pub fn new(mut definition: Definition) -> Result<Self, ModelError> {
         check_names(&definition)?;
+        order::put_in_order(&mut definition);
         let checked = Checked::of(&definition)?;
         let model = Self {
             parameters: checked.parameters,
