@@ -111,7 +111,7 @@ impl Reading {
             self.events -= entry.events as i64;
             self.active_days -= 1;
             if self.active_days == 0 {
-                self.days = None;
+                (self.days, self.first_net) = (None, 0);
             }
         }
     }

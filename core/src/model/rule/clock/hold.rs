@@ -302,27 +302,24 @@ impl<'a> Clock<'_, 'a> {
     /// The smallest (the largest) of the arguments is in the set while one of them is, and no other lies beyond its low
     /// (its high) end.
     fn hold_extreme(&mut self, arguments: &'a [Expr], least: bool, set: Set<'a>, limit: i32) -> End {
-        let mut witness: Option<(usize, Value<'a>, bool)> = None;
         let wanted = if least { Ordering::Less } else { Ordering::Greater };
+        let mut extreme: Option<(usize, Value<'a>)> = None;
         for (place, argument) in arguments.iter().enumerate() {
             let value = self.value(argument);
-            let still = value != Value::Null && set.contains(value) && self.is_still(argument);
-            let better = match witness {
-                None => value != Value::Null,
-                Some((_, best, is_still)) => !is_still && (still || order(value, best) == Some(wanted)),
-            };
-            if better {
-                witness = Some((place, value, still));
+            if value != Value::Null && extreme.is_none_or(|(_, best)| order(value, best) == Some(wanted)) {
+                extreme = Some((place, value));
             }
         }
-        let present = witness.map_or(Value::Null, |(_, value, _)| value);
-        let set = set.around(present);
+        let set = set.around(extreme.map_or(Value::Null, |(_, value)| value));
+        // best one that stays for good
+        let mut stays = |argument| self.is_still(argument) && set.with_null(false).contains(self.value(argument));
+        let witness = arguments.iter().position(&mut stays).or(extreme.map(|(place, _)| place));
         let others = if least { set.without_end(Side::High) } else { set.without_end(Side::Low) };
         let mut end = End::possible(limit);
         for (place, argument) in arguments.iter().enumerate() {
             let set = match witness {
                 None => set,
-                Some((witness, ..)) if place == witness => set.with_null(false),
+                Some(witness) if place == witness => set.with_null(false),
                 Some(_) => others.with_null(true),
             };
             end = end.and(self.hold(argument, set, end.day).unsure());

@@ -77,7 +77,7 @@ impl<'a> Clock<'_, 'a> {
             }
             Expr::Call { function, arguments } => self.call_line(*function, expr, arguments, limit),
             Expr::Case { branches, otherwise } => {
-                let mut end = NEVER.min(limit);
+                let mut end = limit;
                 for (when, then) in branches {
                     let taken = self.value(when).holds();
                     end = self.hold(when, if taken { Set::TRUE } else { Set::NOT_TRUE }, end).day.min(end);

@@ -165,8 +165,9 @@ impl<'a> Set<'a> {
             return Self::only(present);
         };
         let values = match at < other {
-            true => Values::Between(low, Bound::Excluded(other)),
-            false => Values::Between(Bound::Excluded(other), high),
+            true if below(high, other) => Values::Between(low, Bound::Excluded(other)),
+            false if above(low, other) => Values::Between(Bound::Excluded(other), high),
+            _ => Values::Between(low, high),
         };
         Self { values, ..self }
     }
