@@ -94,5 +94,9 @@ fn the_order_of_names_may_be_lost() {
         assert_eq!(model, ordered);
     }
     let round = json(r#""x": "y + 1", "y": "x + 1""#, "").replace("s2 = 2", "x > 1").parse::<Model>().unwrap_err();
-    assert!(round.to_string().contains("\"x\" cannot be used here") || round.to_string().contains("\"y\" cannot be used here"), "{round}");
+    assert!(
+        round.to_string().contains("\"x\" cannot be used here")
+            || round.to_string().contains("\"y\" cannot be used here"),
+        "{round}"
+    );
 }
