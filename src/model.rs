@@ -11,7 +11,7 @@ use pgrx::prelude::*;
 use strata_core::day::Day;
 use strata_core::label::{Label, Lang};
 use strata_core::ledger::LedgerRef;
-use strata_core::model::{self, Answer, Asked, Evaluation, Facts, Model, ModelError, Named, Value, Ways};
+use strata_core::model::{self, Answer, Asked, Evaluation, Facts, Model, ModelError, Named, Room, Value, Ways};
 
 use crate::error::{OrRaise, raise};
 use crate::pg::call::Call;
@@ -207,7 +207,10 @@ struct Site {
     columns: Option<Columns>,
     row_type: Option<RowType>,
     ways: Option<Ways>,
+    /// Memory that is kept from row to row.
     values: RowValues,
+    facts: Facts<'static>,
+    room: Room,
 }
 
 impl Site {
@@ -218,7 +221,17 @@ impl Site {
         let (bytes, argument) = unsafe { (varlena::bytes_of(argument), varlena::as_it_stands(argument)) };
         let (bytes, argument) = (bytes.to_vec(), argument.map(<[u8]>::to_vec));
         let model = parsed(&bytes);
-        Site { bytes, argument, model, columns: None, row_type: None, ways: None, values: RowValues::default() }
+        Site {
+            bytes,
+            argument,
+            model,
+            columns: None,
+            row_type: None,
+            ways: None,
+            values: RowValues::default(),
+            facts: Facts::default(),
+            room: Room::default(),
+        }
     }
 
     /// Whether an argument is the model that is kept. A stored model is seldom fetched and unpacked for it.
@@ -286,17 +299,21 @@ pub unsafe fn ask<R>(
     if site.columns.as_ref().is_none_or(|columns| !columns.shape.is_of(row)) {
         site.columns = Some(Columns::of(RowShape::of(row, call), &site.model, asked));
     }
-    let Site { bytes, model, columns, row_type, ways, values, .. } = site;
+    let Site { bytes, model, columns, row_type, ways, values, facts: kept_facts, room: kept_room, .. } = site;
     let columns = columns.as_ref()?;
     let as_of = match call.arg(arguments.as_of) {
         None if !columns.needs_day => Day::MIN,
         as_of => date::as_of_datum(as_of),
     };
     columns.shape.read(row, values);
+    let nothing = std::mem::take(kept_facts).cleared(model);
     // SAFETY: the conversions were made for these columns.
-    let facts = unsafe { columns.facts(model, values) };
-    let mut evaluation = Evaluation::new(model, &facts, as_of).or_raise();
-    Some(answer(&mut Kept { bytes, row_type, ways }, &mut evaluation))
+    let facts = unsafe { columns.facts(nothing, model, values) };
+    let mut evaluation = Evaluation::in_room(std::mem::take(kept_room), model, &facts, as_of).or_raise();
+    let answered = answer(&mut Kept { bytes, row_type, ways }, &mut evaluation);
+    *kept_room = evaluation.into_room();
+    *kept_facts = facts.cleared(model);
+    Some(answered)
 }
 
 /// What an answer may use of the call site.
@@ -396,8 +413,8 @@ impl Columns {
 
     /// # Safety
     /// The values are those of a row of this shape, and outlive the facts.
-    unsafe fn facts<'a>(&self, model: &Model, values: &RowValues) -> Facts<'a> {
-        let mut facts = Facts::nothing(model);
+    unsafe fn facts<'a>(&self, nothing: Facts<'a>, model: &Model, values: &RowValues) -> Facts<'a> {
+        let mut facts = nothing;
         for taken in &self.taken {
             // SAFETY: each conversion was made for its column's type.
             let value = |column: usize, by: Conversion| match values.get(column) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use strata_core::day::Day;
-use strata_core::ledger::{Ledger, Window};
+use strata_core::ledger::{Ledger, Unpacked, Window};
 
 fn day(number: i64) -> Day {
     Day::new(number).unwrap()
@@ -30,10 +30,12 @@ proptest! {
         leaps in prop::collection::vec(1..20i64, 1..20),
     ) {
         let read = |number| ledger.borrow().read(Window::new(day(number), days).unwrap()).unwrap();
-        let mut walk = ledger.borrow().walk(day(-5), days).unwrap();
+        let mut unpacked = Unpacked::default();
+        unpacked.fill(ledger.borrow()).unwrap();
+        let mut walk = unpacked.walk(day(-5), days).unwrap();
         let mut number = -5;
         for leap in leaps {
-            let step = walk.next_step();
+            let step = walk.next_step(&unpacked);
             for between in number + 1..number + leap {
                 if step.is_some_and(|step| step <= between) {
                     break;
@@ -42,9 +44,9 @@ proptest! {
                 prop_assert_eq!(same, (read(number).frequency(), read(number).monetary(), read(number).first_day()));
             }
             number += leap;
-            walk.go_to(day(number)).unwrap();
+            walk.go_to(day(number), &unpacked);
             prop_assert_eq!(format!("{:?}", walk.reading()), format!("{:?}", read(number)));
-            prop_assert!(walk.next_step().is_none_or(|step| step > number));
+            prop_assert!(walk.next_step(&unpacked).is_none_or(|step| step > number));
         }
     }
 }

@@ -32,7 +32,7 @@ pub use error::ModelError;
 pub use lifecycle::Lifecycle;
 pub use preset::{Preset, preset, presets};
 pub use rule::describe::describe;
-pub use rule::evaluate::{Answer, Evaluation, Facts};
+pub use rule::evaluate::{Answer, Evaluation, Facts, Room};
 pub use rule::explain::{explain, explain_text};
 pub use rule::prove::{CELLS, CELLS_PER_QUESTION, Finding, Severity};
 pub use rule::way::{Ways, distance};

@@ -8,14 +8,14 @@ use std::cmp::Ordering;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::day::Day;
-use crate::ledger::{LedgerRef, Reading, Walk};
+use crate::ledger::{LedgerRef, Reading, Unpacked, Walk};
 
 use super::super::error::ModelError;
 use super::super::{Layered, Model};
-use super::{Arithmetic, Calendar, Comparison, Constant, Expr, Function, Logic, Name, Reader, Test, Value};
+use super::{Arithmetic, Calendar, Comparison, Expr, Function, Logic, Name, Reader, Test, Value};
 
 /// What is known of a user: everything by its place in the model.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Facts<'a> {
     /// One for each source; a missing one is empty.
     pub ledgers: Vec<LedgerRef<'a>>,
@@ -29,11 +29,22 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// A user of whom nothing is known.
     pub fn nothing(model: &Model) -> Self {
-        Self {
-            ledgers: vec![LedgerRef::EMPTY; model.definition().sources.0.len()],
-            attributes: vec![Value::Null; model.definition().attributes.len()],
-            metrics: vec![None; model.definition().metrics.len()],
-            scores: vec![None; model.definition().scores.len()],
+        Facts::default().cleared(model)
+    }
+
+    /// Another user of whom nothing is known, in the memory of this one.
+    pub fn cleared<'b>(self, model: &Model) -> Facts<'b> {
+        fn again<A, B: Clone>(list: Vec<A>, length: usize, nothing: B) -> Vec<B> {
+            let mut again = recycled(list);
+            again.resize(length, nothing);
+            again
+        }
+        let definition = model.definition();
+        Facts {
+            ledgers: again(self.ledgers, definition.sources.0.len(), LedgerRef::EMPTY),
+            attributes: again(self.attributes, definition.attributes.len(), Value::Null),
+            metrics: again(self.metrics, definition.metrics.len(), None),
+            scores: again(self.scores, definition.scores.len(), None),
         }
     }
 }
@@ -49,12 +60,30 @@ pub struct Answer {
     pub scores: Vec<Option<u8>>,
 }
 
+/// The memory of an evaluation, kept from user to user.
+#[derive(Debug, Default)]
+pub struct Room {
+    ledgers: Vec<Unpacked>,
+    readings: Vec<Walk>,
+    metrics: Vec<Option<Value<'static>>>,
+    scores: Vec<Option<Option<u8>>>,
+    dimensions: Vec<Option<Option<usize>>>,
+}
+
+/// An empty list in the memory of another one. (The standard library collects in place where the layouts agree.)
+pub(crate) fn recycled<A, B>(mut list: Vec<A>) -> Vec<B> {
+    list.clear();
+    list.into_iter().map(|_| unreachable!("the list is empty")).collect()
+}
+
 /// One user on one day, with what was found out so far.
 pub struct Evaluation<'a> {
     pub(crate) model: &'a Model,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) as_of: Day,
-    readings: Vec<Walk<'a>>,
+    /// By source; those that no reading needs stay empty.
+    ledgers: Vec<Unpacked>,
+    readings: Vec<Walk>,
     metrics: Vec<Option<Value<'a>>>,
     scores: Vec<Option<Option<u8>>>,
     /// The place of the layer; the number of layers is the default.
@@ -68,18 +97,37 @@ impl<'a> Evaluation<'a> {
     /// # Errors
     /// For a ledger that is damaged.
     pub fn new(model: &'a Model, facts: &'a Facts<'a>, as_of: Day) -> Result<Self, ModelError> {
-        let mut evaluation = Self {
-            model,
-            facts,
-            as_of,
-            readings: Vec::with_capacity(model.readings.len()),
-            metrics: facts.metrics.clone(),
-            scores: facts.scores.clone(),
-            dimensions: vec![None; model.dimensions.len()],
-            layer: None,
-        };
+        Self::in_room(Room::default(), model, facts, as_of)
+    }
+
+    /// The same in the room that another evaluation left, for many users one after the other.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn in_room(room: Room, model: &'a Model, facts: &'a Facts<'a>, as_of: Day) -> Result<Self, ModelError> {
+        let Room { mut ledgers, mut readings, metrics, mut scores, mut dimensions } = room;
+        readings.clear();
+        ledgers.resize_with(facts.ledgers.len(), Unpacked::default);
+        for (source, ledger) in ledgers.iter_mut().enumerate() {
+            if model.readings.iter().any(|(read, _)| *read == source) {
+                ledger.fill(facts.ledgers[source])?;
+            }
+        }
+        let mut metrics = recycled(metrics);
+        metrics.extend_from_slice(&facts.metrics);
+        scores.clear();
+        scores.extend_from_slice(&facts.scores);
+        dimensions.clear();
+        dimensions.resize(model.dimensions.len(), None);
+        let mut evaluation = Self { model, facts, as_of, ledgers, readings, metrics, scores, dimensions, layer: None };
         evaluation.read()?;
         Ok(evaluation)
+    }
+
+    /// Leaves the room for another evaluation.
+    pub fn into_room(self) -> Room {
+        let Self { ledgers, readings, metrics, scores, dimensions, .. } = self;
+        Room { ledgers, readings, metrics: recycled(metrics), scores, dimensions }
     }
 
     /// Goes to another day.
@@ -96,8 +144,8 @@ impl<'a> Evaluation<'a> {
         if !forward {
             return self.read();
         }
-        for reading in &mut self.readings {
-            reading.go_to(as_of)?;
+        for (reading, (source, _)) in self.readings.iter_mut().zip(&self.model.readings) {
+            reading.go_to(as_of, &self.ledgers[*source]);
         }
         Ok(())
     }
@@ -105,7 +153,7 @@ impl<'a> Evaluation<'a> {
     fn read(&mut self) -> Result<(), ModelError> {
         self.readings.clear();
         for &(source, days) in &self.model.readings {
-            self.readings.push(self.facts.ledgers[source].walk(self.as_of, days)?);
+            self.readings.push(self.ledgers[source].walk(self.as_of, days)?);
         }
         Ok(())
     }
@@ -209,8 +257,8 @@ impl<'a> Evaluation<'a> {
         self.readings[slot].reading()
     }
 
-    pub(super) fn walk(&self, slot: usize) -> &Walk<'a> {
-        &self.readings[slot]
+    pub(super) fn walk(&self, slot: usize) -> (&Walk, &Unpacked) {
+        (&self.readings[slot], &self.ledgers[self.model.readings[slot].0])
     }
 
     /// The value of any expression of the model.

@@ -118,14 +118,15 @@ impl<'a> Clock<'_, 'a> {
 
     /// Walks the ledger from step to step; between them only the distance to a day grows.
     fn hold_reading(&mut self, reader: Reader, slot: usize, set: Set<'a>, limit: i32) -> End {
-        let mut walk = self.evaluation.walk(slot).clone();
+        let (walk, ledger) = self.evaluation.walk(slot);
+        let mut walk = walk.clone();
         let mut day = self.today;
         loop {
             let value = read_value(reader, walk.reading());
             if !set.contains(value) {
                 return End::sure(day);
             }
-            let next = walk.next_step().and_then(|day| i32::try_from(day).ok()).unwrap_or(NEVER).min(limit);
+            let next = walk.next_step(ledger).and_then(|day| i32::try_from(day).ok()).unwrap_or(NEVER).min(limit);
             if grows(reader)
                 && let Some(days) = value.number().and_then(|value| set.leaves(value, Decimal::ONE))
                 && let Some(crossing) = i32::try_from(i64::from(day).saturating_add(days)).ok()
@@ -137,10 +138,7 @@ impl<'a> Clock<'_, 'a> {
                 return End::possible(next);
             };
             self.steps -= 1;
-            if let Err(damage) = walk.go_to(step) {
-                self.damage = Some(damage);
-                return End::possible(next);
-            }
+            walk.go_to(step, ledger);
             day = next;
         }
     }
@@ -447,8 +445,8 @@ impl<'a> Clock<'_, 'a> {
             }
             Expr::AsOf | Expr::Calendar { .. } => false,
             Expr::Reading { reader, slot, .. } => {
-                let walk = self.evaluation.walk(*slot);
-                walk.next_step().is_none() && (!grows(*reader) || walk.reading().last_day().is_none())
+                let (walk, ledger) = self.evaluation.walk(*slot);
+                walk.next_step(ledger).is_none() && (!grows(*reader) || walk.reading().last_day().is_none())
             }
             _ => {
                 let mut still = true;

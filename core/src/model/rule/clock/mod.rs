@@ -17,7 +17,6 @@ mod line;
 mod set;
 
 use crate::day::Day;
-use crate::ledger::LedgerError;
 
 use super::super::Layered;
 use super::super::error::ModelError;
@@ -73,8 +72,6 @@ struct Clock<'c, 'a> {
     today: i32,
     /// The steps of ledgers that may still be walked.
     steps: u32,
-    /// What was found to be wrong with a ledger further on.
-    damage: Option<LedgerError>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -89,7 +86,7 @@ impl<'a> Evaluation<'a> {
     pub fn next_change(&mut self) -> Result<Option<Day>, ModelError> {
         let today = self.as_of;
         let mut steps = MOST_STEPS;
-        let mut end = self.end(&mut steps)?;
+        let mut end = self.end(&mut steps);
         if !end.sure && Day::new(end.day.into()).is_some() {
             let before = self.answer();
             for look in 1..=MOST_LOOKS {
@@ -98,7 +95,7 @@ impl<'a> Evaluation<'a> {
                 if look == MOST_LOOKS || self.answer() != before {
                     break;
                 }
-                end = self.end(&mut steps)?;
+                end = self.end(&mut steps);
                 if end.sure {
                     break;
                 }
@@ -109,16 +106,15 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The day before which the present answer stays.
-    fn end(&mut self, steps: &mut u32) -> Result<End, ModelError> {
+    fn end(&mut self, steps: &mut u32) -> End {
         crate::patience::check();
-        let mut clock = Clock { today: self.as_of.number(), evaluation: self, steps: *steps, damage: None };
+        let mut clock = Clock { today: self.as_of.number(), evaluation: self, steps: *steps };
         let end = clock.answer();
         *steps = clock.steps;
-        match clock.damage {
-            Some(damage) => Err(damage.into()),
-            // what is beyond the method may have left its set already
-            None if end.day <= self.as_of.number() => Ok(End::possible(self.as_of.number().saturating_add(1))),
-            None => Ok(end),
+        // what is beyond the method may have left its set already
+        match end.day <= self.as_of.number() {
+            true => End::possible(self.as_of.number().saturating_add(1)),
+            false => end,
         }
     }
 }
