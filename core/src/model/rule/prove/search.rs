@@ -11,11 +11,14 @@ use super::confirm::confirm;
 use super::interval::Interval;
 use super::partial::Partial;
 use super::plan::Plan;
-use super::possible::{Fact, possible};
+use super::possible::{Fact, possible, room};
 use super::{CELLS, CELLS_PER_QUESTION};
 
 /// After so many users of whom it is not known whether they can be, the search for a better one ends.
 const MOST_DOUBTS: u32 = 1_000;
+
+/// How often values are chosen anew before a user is given up.
+const ATTEMPTS: usize = 12;
 
 /// One condition of a question.
 #[derive(Debug, Clone, Copy)]
@@ -252,8 +255,9 @@ impl<'p, 'm> Search<'p, 'm> {
                 self.assume(axis, before[axis]);
             }
         }
-        let values = if self.is_doubtful() { None } else { self.values() };
-        let example = values.and_then(|values| confirm(self.plan, wishes, values));
+        // what goes together often depends on which value is chosen first
+        let attempts = if self.is_doubtful() { 0 } else { ATTEMPTS };
+        let example = (0..attempts).find_map(|attempt| confirm(self.plan, wishes, self.values(attempt)?));
         for (axis, cell) in before.into_iter().enumerate().filter(|(_, cell)| cell.is_some()) {
             self.assume(axis, cell);
         }
@@ -295,21 +299,29 @@ impl<'p, 'm> Search<'p, 'm> {
     }
 
     /// One value for each assumed axis, such that they go together.
-    fn values(&mut self) -> Option<Vec<(usize, Constant)>> {
+    fn values(&self, attempt: usize) -> Option<Vec<(usize, Constant)>> {
         let mut chosen: Vec<Option<Constant>> =
             self.assumed.iter().map(|cell| cell.map(|cell| cell.example.clone())).collect();
         for source in 0..self.sources.len() {
             let axes: Vec<usize> =
                 self.sources[source].iter().copied().filter(|axis| self.assumed[*axis].is_some()).collect();
             let mut facts = self.facts(source);
-            for (place, axis) in axes.into_iter().enumerate() {
-                let Some(span) = facts[place].value else { continue };
-                let fits = candidates(span).into_iter().find(|candidate| {
+            let mut order: Vec<usize> = (0..axes.len()).collect();
+            if attempt % 2 == 1 {
+                order.reverse();
+            }
+            for place in order {
+                let Some(mut span) = facts[place].value else { continue };
+                let (reader, days) = (facts[place].reader, facts[place].days);
+                span.meet(room(&facts, reader, days)?);
+                let candidates = candidates(span);
+                let from = (attempt / 2).min(candidates.len().saturating_sub(1));
+                let fits = candidates[from..].iter().chain(&candidates[..from]).copied().find(|candidate| {
                     facts[place].value = Some(Interval::point(*candidate));
                     possible(&facts)
                 })?;
                 facts[place].value = Some(Interval::point(fits));
-                chosen[axis] = Some(self.plan.axes[axis].constant(fits));
+                chosen[axes[place]] = Some(self.plan.axes[axes[place]].constant(fits));
             }
         }
         Some(chosen.into_iter().enumerate().filter_map(|(axis, value)| Some((axis, value?))).collect())
