@@ -115,11 +115,17 @@ impl User<'_, '_> {
             let Some(wanted) = self.days(Subject::Anniversary(place)) else { continue };
             let age = self.days(Subject::Age(place))?;
             let axis = self.plan.find(Subject::Age(place))?;
-            let allowed = self.plan.axes[axis].cells.iter().filter_map(|cell| cell.span).find(|span| span.contains(age.into()))?;
-            let fits = (0..=FOUR_YEARS).flat_map(|more| [age + i64::from(more), age - i64::from(more)]).find(|age| {
-                let date = Day::new(i64::from(as_of.number()) - age);
-                allowed.contains((*age).into()) && date.is_some_and(|date| as_of.days_until_anniversary(date) == wanted)
-            })?;
+            let allowed = self.plan.axes[axis]
+                .cells
+                .iter()
+                .filter_map(|cell| cell.span)
+                .find(|span| span.contains(age.into()))?;
+            let fits =
+                (0..=FOUR_YEARS).flat_map(|more| [age + i64::from(more), age - i64::from(more)]).find(|age| {
+                    let date = Day::new(i64::from(as_of.number()) - age);
+                    allowed.contains((*age).into())
+                        && date.is_some_and(|date| as_of.days_until_anniversary(date) == wanted)
+                })?;
             let (_, value) = self.values.iter_mut().find(|(known, _)| *known == axis)?;
             *value = Constant::Number(fits.into());
         }

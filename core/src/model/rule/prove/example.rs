@@ -32,11 +32,12 @@ impl Check<'_, '_> {
                 Constant::Number(age) if age.is_sign_negative() && !age.is_zero() => {
                     (function("days_until", place), Constant::Number(-age))
                 }
-                _ => self.metric(&|expr| {
-                    matches!(expr, Expr::Calendar { function: super::super::Calendar::DaysSince, date }
+                _ => self
+                    .metric(&|expr| {
+                        matches!(expr, Expr::Calendar { function: super::super::Calendar::DaysSince, date }
                         if *through(self.model, date) == Expr::Name(Name::Attribute(place)))
-                })
-                .map_or((function("days_since", place), value.clone()), |name| (name, value)),
+                    })
+                    .map_or((function("days_since", place), value.clone()), |name| (name, value)),
             },
             Subject::Anniversary(place) => (function("days_until_anniversary", place), value),
             Subject::Score(place) => (definition.scores.0[place].0.clone(), value),

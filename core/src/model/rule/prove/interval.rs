@@ -129,7 +129,8 @@ impl Interval {
             (Some(low), Some(high)) => {
                 let round = (0..=27).find_map(|decimals| {
                     let step = Decimal::new(1, decimals);
-                    let floor = low.at.round_dp_with_strategy(decimals, rust_decimal::RoundingStrategy::ToNegativeInfinity);
+                    let floor =
+                        low.at.round_dp_with_strategy(decimals, rust_decimal::RoundingStrategy::ToNegativeInfinity);
                     floor.checked_add(step).filter(|number| self.contains(*number))
                 });
                 round.unwrap_or(if high.included { high.at } else { low.at / Decimal::TWO + high.at / Decimal::TWO })

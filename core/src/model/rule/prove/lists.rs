@@ -169,7 +169,10 @@ impl<'p, 'm: 'p> Check<'p, 'm> {
         match self.ask(&missed) {
             Answer::Never => {
                 if let Some(default) = default {
-                    self.add(Finding::note(path, format!("the default \"{default}\" is never needed: the layers take everybody")));
+                    self.add(Finding::note(
+                        path,
+                        format!("the default \"{default}\" is never needed: the layers take everybody"),
+                    ));
                 }
             }
             Answer::Example(example) => {

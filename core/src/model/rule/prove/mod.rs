@@ -81,14 +81,16 @@ impl Model {
         let plan = Plan::of(self);
         let mut check = Check { model: self, search: Search::of(&plan), plan: &plan, findings: Vec::new() };
         check.upkeep();
-        if check.population() {
+        if !plan.too_large && check.population() {
             for place in 0..self.dimensions.len() {
                 check.dimension(place);
             }
             check.model_layers();
         }
         if check.search.is_exhausted() {
-            let most = format!("not decided: the questions take more than {CELLS} cells; what is missing here was not looked at");
+            let most = format!(
+                "not decided: the questions take more than {CELLS} cells; what is missing here was not looked at"
+            );
             check.findings.push(Finding::warning("", most));
         }
         check.findings

@@ -82,6 +82,11 @@ impl<'p, 'm> Partial<'p, 'm> {
         self.state += 1;
     }
 
+    pub(super) fn forget(&mut self) {
+        self.values.fill(None);
+        self.state += 1;
+    }
+
     /// From now on opaque expressions are computed, or not.
     pub(super) fn see_through(&mut self, seen_through: bool) {
         self.seen_through = seen_through;
@@ -118,8 +123,7 @@ impl<'p, 'm> Partial<'p, 'm> {
             }
             Expr::In { value, list, negated } => {
                 let value = self.value(value)?;
-                let found =
-                    self.any(list, |here, item| Ok(compare(Comparison::Equal, value, here.value(item)?)))?;
+                let found = self.any(list, |here, item| Ok(compare(Comparison::Equal, value, here.value(item)?)))?;
                 Ok(truth(found.map(|found| found != *negated)))
             }
             Expr::CodeIn { scores, cells, negated } => {
@@ -304,9 +308,7 @@ pub(super) fn call<'a>(function: Function, arguments: &[Value<'a>]) -> Value<'a>
         arguments.iter().fold(Value::Null, better)
     };
     match (function, arguments) {
-        (Function::Coalesce, _) => {
-            arguments.iter().copied().find(|value| *value != Value::Null).unwrap_or(Value::Null)
-        }
+        (Function::Coalesce, _) => arguments.iter().copied().find(|value| *value != Value::Null).unwrap_or(Value::Null),
         (Function::Least, _) => extreme(Ordering::Less),
         (Function::Greatest, _) => extreme(Ordering::Greater),
         (Function::Nullif, [value, other]) if compare(Comparison::Equal, *value, *other) == Some(true) => Value::Null,

@@ -255,7 +255,8 @@ impl Span {
 
     fn money(&mut self) -> bool {
         let (gross, credits, net) = (&mut self.gross, &mut self.credits, &mut self.net);
-        let mut changed = net.lower(difference(gross.high, credits.low)) | net.raise(difference(gross.low, credits.high));
+        let mut changed =
+            net.lower(difference(gross.high, credits.low)) | net.raise(difference(gross.low, credits.high));
         changed |= gross.raise(sum(net.low, credits.low)) | gross.lower(sum(net.high, credits.high));
         changed |= credits.raise(difference(gross.low, net.high)) | credits.lower(difference(gross.high, net.low));
         if self.active != Some(true) {
@@ -353,7 +354,8 @@ fn nested(shorter: &mut Span, longer: &mut Span) -> Option<bool> {
         changed |= same(&mut shorter.first, &mut longer.first);
         changed |= longer.net.lower(shorter.net.high) | shorter.net.raise(longer.net.low);
     }
-    let before = difference(longer.active_days.low, shorter.active_days.high.map(|high| Bound { included: true, ..high }));
+    let before =
+        difference(longer.active_days.low, shorter.active_days.high.map(|high| Bound { included: true, ..high }));
     if starts_above(&Interval { low: before, high: None }, ZERO) {
         changed |= longer.tenure.raise(shifted(before, days - ONE));
     }

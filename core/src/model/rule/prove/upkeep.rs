@@ -113,7 +113,8 @@ impl Check<'_, '_> {
             return self.add(Finding::warning(path, finding));
         }
         let scores = || (1..).zip(reached);
-        let empty: Vec<String> = scores().filter(|(_, users)| **users == 0).map(|(score, _)| score.to_string()).collect();
+        let empty: Vec<String> =
+            scores().filter(|(_, users)| **users == 0).map(|(score, _)| score.to_string()).collect();
         if !empty.is_empty() {
             let finding = format!(
                 "score \"{name}\": nobody reached {} of {}, with {users} users who have a value",
