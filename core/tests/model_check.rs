@@ -189,3 +189,98 @@ proptest! {
         }
     }
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Laws: models over ledgers, against random users
+
+/// Conditions on readings of one source in several windows, and of the age of a date.
+fn reading_condition() -> impl Strategy<Value = String> {
+    let reading = (
+        prop_oneof![
+            Just("recency"),
+            Just("frequency"),
+            Just("active_days"),
+            Just("tenure"),
+            Just("monetary"),
+            Just("gross_amount"),
+            Just("credit_amount"),
+            Just("average_amount"),
+            Just("first_amount"),
+        ],
+        prop_oneof![Just(""), Just(", 3"), Just(", 7"), Just(", 1")],
+    );
+    let reading = reading.prop_map(|(reader, window)| format!("{reader}(orders{window})"));
+    let value = prop_oneof![6 => reading, 1 => Just("days_since(born)".to_owned()), 1 => Just("idle".to_owned())];
+    let op = prop_oneof![Just("="), Just("<"), Just("<="), Just(">"), Just(">=")];
+    let atom = prop_oneof![
+        5 => (value.clone(), op, 0..9i32).prop_map(|(value, op, at)| format!("{value} {op} {at}")),
+        1 => value.prop_map(|value| format!("{value} is null")),
+    ];
+    proptest::collection::vec(atom, 1..4).prop_map(|terms| terms.join(" and "))
+}
+
+fn reading_model() -> impl Strategy<Value = Model> {
+    proptest::collection::vec(reading_condition(), 2..5).prop_map(|whens| {
+        let layers =
+            whens.iter().enumerate().map(|(place, when)| format!(r#"{{"name": "l{place}", "when": "{when}"}}"#));
+        let layers = layers.collect::<Vec<_>>().join(", ");
+        format!(
+            r#"{{"name": "random", "sources": ["orders"], "attributes": {{"born": "date"}},
+                 "metrics": {{"idle": "least(days_since(born), recency(orders))"}},
+                 "layers": [{layers}], "default": {{"name": "other"}}}}"#
+        )
+        .parse()
+        .unwrap()
+    })
+}
+
+/// A ledger from days ago, events, gross and credits; and the days since a date.
+fn orders() -> impl Strategy<Value = (Ledger, Option<i32>)> {
+    let entries = proptest::collection::btree_map(0i64..10, (0u8..4, 0u8..9, 0u8..5), 0..5);
+    let ledger = entries.prop_map(|entries| {
+        let days = entries.into_iter().rev().map(|(ago, (events, gross, credits))| {
+            let day = Day::new(i64::from(as_of().number()) - ago).unwrap();
+            let gross = if events > 0 { gross } else { 0 };
+            format!("\"{day}\": [{events}, {gross}, {credits}]")
+        });
+        format!("{{{}}}", days.collect::<Vec<_>>().join(", ")).parse().unwrap()
+    });
+    (ledger, proptest::option::of(-3..12i32))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, max_shrink_iters: std::env::var("NS").map_or(1000, |_| 0), ..ProptestConfig::default() })]
+
+    /// What is said not to be there is not.
+    #[test]
+    fn nobody_shows_what_is_proved_impossible(
+        model in reading_model(),
+        users in proptest::collection::vec(orders(), 200),
+    ) {
+        let findings = model.check();
+        if std::env::var("SHOW").is_ok() {
+            for finding in &findings { if finding.finding.contains("not decided") { println!("{} {}\n   {}", finding.path, finding.finding, model); } }
+        }
+        for (ledger, born) in &users {
+            let mut facts = Facts::nothing(&model);
+            facts.ledgers = vec![ledger.borrow()];
+            facts.attributes = vec![born.map_or(Value::Null, |age| Value::Date(as_of().number() - age))];
+            let Some(found) = matching(&model, &facts) else { continue };
+            if found.is_empty() {
+                prop_assert!(!findings.iter().any(|finding| finding.path == "default" && finding.counterexample.is_none() && !finding.finding.contains("not decided")));
+            }
+            for (place, later) in found.iter().enumerate() {
+                prop_assert!(of_layer(&findings, *later, "can never match").is_none(), "{} {:?}", model, ledger.borrow().to_text());
+                if place == 0 {
+                    prop_assert!(of_layer(&findings, *later, "shadowed by").is_none(), "{} {:?}", model, ledger.borrow().to_text());
+                }
+                for earlier in &found[..place] {
+                    let name = format!("\"l{earlier}\"");
+                    let named = findings.iter().any(|finding| finding.path == format!("layers[{later}]") && finding.finding.contains(&name));
+                    let open = of_layer(&findings, *later, "not decided whether layer").is_some();
+                    prop_assert!(named || open, "{} {:?}", model, ledger.borrow().to_text());
+                }
+            }
+        }
+    }
+}

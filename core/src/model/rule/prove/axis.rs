@@ -57,6 +57,14 @@ impl Cell {
     fn of(example: Constant) -> Self {
         Cell { span: None, example }
     }
+
+    /// Whether a single value is one of these.
+    pub(super) fn holds(&self, value: &Cell) -> bool {
+        match (self.span, value.span.and_then(|span| span.single())) {
+            (Some(span), Some(value)) => span.contains(value),
+            _ => self.example == value.example,
+        }
+    }
 }
 
 impl<'m> Axis<'m> {
@@ -84,7 +92,7 @@ impl<'m> Axis<'m> {
         }
     }
 
-    /// Makes the cells; NULL comes last.
+    /// Makes the cells, the usual ones first.
     pub(super) fn cut(&mut self) {
         let mut cells = match self.of_type {
             Type::Boolean => vec![Cell::of(Constant::Boolean(true)), Cell::of(Constant::Boolean(false))],
@@ -94,11 +102,20 @@ impl<'m> Axis<'m> {
         if self.nullable {
             cells.push(Cell::of(Constant::Null));
         }
+        if matches!(self.subject, Subject::Age(_)) {
+            // dates to come are an afterthought
+            let is_ahead =
+                |cell: &Cell| cell.span.and_then(|span| span.high).is_some_and(|high| high.at < Decimal::ZERO);
+            let ahead = cells.iter().take_while(|cell| is_ahead(cell)).count();
+            cells.rotate_left(ahead);
+        }
         self.cells = cells;
     }
 
     /// Values to compute opaque expressions with: those of the cells, and some of every size.
-    pub(super) fn samples(&self) -> Vec<Cell> {
+    pub(super) fn samples(&self, constants: &BTreeSet<Decimal>) -> Vec<Cell> {
+        /// So many of the constants.
+        const MOST_CONSTANTS: usize = 20;
         const SIZES: [i64; 10] = [0, 1, 2, 5, 10, 30, 100, 365, 1_000, 1_000_000];
         let point = |number: Decimal| Cell { span: Some(Interval::point(number)), example: self.constant(number) };
         let mut samples: Vec<Cell> = self
@@ -115,7 +132,9 @@ impl<'m> Axis<'m> {
             Type::Number => (Decimal::ZERO, &SIZES[..]),
             Type::Text | Type::Boolean => return samples,
         };
-        for number in sizes.iter().flat_map(|size| [from - Decimal::from(*size), from + Decimal::from(*size)]) {
+        let sizes = sizes.iter().flat_map(|size| [from - Decimal::from(*size), from + Decimal::from(*size)]);
+        let constants = constants.iter().take(MOST_CONSTANTS).filter(|number| !self.integer || number.is_integer());
+        for number in constants.copied().chain(sizes) {
             let cell = point(number);
             if self.range.contains(number) && !samples.contains(&cell) {
                 samples.push(cell);

@@ -8,7 +8,7 @@ use crate::money::MAX_SCALE;
 
 use super::super::Reader;
 use super::interval::Interval;
-use super::possible::{Fact, possible};
+use super::possible::{Fact, possible, room};
 use super::search::candidates;
 
 /// The readings that settle what happened between one window's end and the next. The order is that in which they are
@@ -70,8 +70,9 @@ pub(super) fn build(facts: &[Fact], as_of: Day) -> Option<Ledger> {
         let mut ring = Ring { start, end: days.map_or(i64::MAX, i64::from) - 1, recency, tenure: recency, first: None };
         if active.contains(days) {
             ring.tenure = whole(known.number(Reader::Tenure, *days)?)?;
-            if let Some(first) = known.number(Reader::FirstAmount, *days) {
-                let mut first = first;
+            // where it does not matter it is left open
+            let first = room(&known.facts, Reader::FirstAmount, *days)?.single();
+            if let Some(mut first) = first {
                 first.rescale(scale);
                 ring.first = Some(i64::try_from(first.mantissa()).ok()?);
             }
@@ -111,30 +112,20 @@ impl Known {
         let here = |reader| self.number(reader, days);
         // what follows from the rest of the window comes first
         wanted.extend(match reader {
-            Reader::Monetary => here(Reader::AverageAmount)
-                .zip(here(Reader::Frequency))
-                .and_then(|(each, times)| each.checked_mul(times)),
+            Reader::Monetary => {
+                let average = here(Reader::AverageAmount).zip(here(Reader::Frequency));
+                average.and_then(|(each, times)| each.checked_mul(times)).or(here(Reader::FirstAmount))
+            }
             Reader::GrossAmount => here(Reader::Monetary),
             Reader::CreditAmount => {
                 here(Reader::GrossAmount).zip(here(Reader::Monetary)).and_then(|(gross, net)| gross.checked_sub(net))
             }
             _ => None,
         });
-        // near what the other windows have
-        let others = self.facts.iter().filter_map(Fact::number);
-        let others: Vec<Decimal> = others
-            .flat_map(|near| [near, near.saturating_add(Decimal::ONE), near.saturating_sub(Decimal::ONE)])
-            .collect();
-        let range = super::range::Range::of_reading(reader, days).numbers;
-        wanted.extend(others.iter().filter(|_| matches!(reader, Reader::GrossAmount | Reader::CreditAmount)));
-        wanted.extend(candidates(range));
-        wanted.extend(others);
-        if let Some(days) = days {
-            wanted.extend([Decimal::from(days), Decimal::from(days - 1)]);
-        }
+        wanted.extend(candidates(room(&self.facts, reader, days)?));
         let place = self.facts.len();
         self.facts.push(Fact { reader, days, value: None });
-        for number in wanted.into_iter().filter(|number| range.contains(*number)) {
+        for number in wanted {
             self.facts[place].value = Some(Interval::point(number));
             if possible(&self.facts) {
                 return Some(number);
@@ -182,18 +173,17 @@ impl Ring {
         if let Some(most) = entries.last_mut() {
             most.events = u32::try_from(events - active_days as i64 + 1).ok()?;
         }
-        let has_first = ago.first() == Some(&self.tenure);
-        if let (Some(first), Some(entry), true) = (self.first, entries.first_mut(), has_first) {
-            (entry.gross, entry.credit) = (first.max(0), (-first).max(0));
+        // the first day keeps its net amount: what else there is goes elsewhere, or in and out on that day
+        let first = self.first.filter(|_| ago.first() == Some(&self.tenure));
+        let alone = first.is_some() && active_days == 1;
+        if let (Some(first), Some(entry)) = (first, entries.first_mut()) {
+            entry.gross = if alone { gross } else { first.max(0) };
+            entry.credit = entry.gross.checked_sub(first).filter(|credit| *credit >= 0)?;
             (gross, credits) = (gross - entry.gross, credits - entry.credit);
         }
-        let fixed_first = self.first.is_some() && has_first;
-        match entries.last_mut() {
-            Some(entry) if gross > 0 && !(fixed_first && active_days == 1) => {
-                entry.gross += gross;
-                gross = 0;
-            }
-            _ => {}
+        if let Some(entry) = entries.last_mut().filter(|_| gross > 0 && !alone) {
+            entry.gross += gross;
+            gross = 0;
         }
         if gross != 0 || credits < 0 {
             return None;
@@ -203,7 +193,7 @@ impl Ring {
             let free = (self.start..=self.end.min(self.start + 10_000)).rev().find(|day| !ago.contains(day));
             match (free, entries.last_mut()) {
                 (Some(free), _) => entries.push(Entry { day: day(free)?, events: 0, gross: 0, credit: credits }),
-                (None, Some(entry)) if !(fixed_first && active_days == 1) => entry.credit += credits,
+                (None, Some(entry)) if !alone => entry.credit += credits,
                 _ => return None,
             }
         }

@@ -81,7 +81,7 @@ impl Model {
         let plan = Plan::of(self);
         let mut check = Check { model: self, search: Search::of(&plan), plan: &plan, findings: Vec::new() };
         check.upkeep();
-        if check.population() {
+        if !plan.too_large && check.population() {
             for place in 0..self.dimensions.len() {
                 check.dimension(place);
             }

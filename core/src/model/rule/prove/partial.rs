@@ -82,6 +82,11 @@ impl<'p, 'm> Partial<'p, 'm> {
         self.state += 1;
     }
 
+    pub(super) fn forget(&mut self) {
+        self.values.fill(None);
+        self.state += 1;
+    }
+
     /// From now on opaque expressions are computed, or not.
     pub(super) fn see_through(&mut self, seen_through: bool) {
         self.seen_through = seen_through;

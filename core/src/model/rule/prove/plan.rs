@@ -6,7 +6,7 @@
 //! values (scores, dimensions, conditions, and what is computed from them) count as constants too. What none of this
 //! opens up is an axis of its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rust_decimal::Decimal;
 
@@ -28,6 +28,8 @@ const MOST_AXES: usize = 2_000;
 pub(super) struct Plan<'m> {
     pub(super) model: &'m Model,
     pub(super) axes: Vec<Axis<'m>>,
+    /// The axes of expressions that the method does not see through.
+    pub(super) opaque: Vec<usize>,
     /// Values of each axis for opaque expressions to be made of.
     pub(super) samples: Vec<Vec<Cell>>,
     /// Expressions that are read off an axis instead of being computed, by their address.
@@ -41,7 +43,6 @@ pub(super) struct Plan<'m> {
     /// Metrics that opaque expressions read.
     inner: Vec<usize>,
     values: HashMap<usize, Option<Vec<Value<'m>>>>,
-    ranges: Ranges,
     work: usize,
 }
 
@@ -62,6 +63,7 @@ impl<'m> Plan<'m> {
         let mut plan = Plan {
             model,
             axes: Vec::new(),
+            opaque: Vec::new(),
             samples: Vec::new(),
             shortcuts: HashMap::new(),
             too_large: false,
@@ -69,7 +71,6 @@ impl<'m> Plan<'m> {
             visited: Vec::new(),
             inner: Vec::new(),
             values: HashMap::new(),
-            ranges: Ranges::default(),
             work: 0,
         };
         let layers = model.dimensions.iter().flat_map(|dimension| &dimension.layers).chain(&model.layers);
@@ -77,18 +78,23 @@ impl<'m> Plan<'m> {
         for condition in conditions {
             plan.condition(condition);
         }
-        for axis in &mut plan.axes {
+        for (place, axis) in plan.axes.iter_mut().enumerate() {
             axis.cut();
+            if matches!(axis.subject, Subject::Opaque(_)) {
+                plan.opaque.push(place);
+            }
         }
         if plan.has_opaque() {
-            plan.samples = plan.axes.iter().map(Axis::samples).collect();
+            // constants of one thing are of interest for others
+            let constants: BTreeSet<Decimal> = plan.axes.iter().flat_map(|axis| &axis.cuts).copied().collect();
+            plan.samples = plan.axes.iter().map(|axis| axis.samples(&constants)).collect();
         }
         plan
     }
 
     /// Whether there are expressions that the method does not see through.
     pub(super) fn has_opaque(&self) -> bool {
-        self.axes.iter().any(|axis| matches!(axis.subject, Subject::Opaque(_)))
+        !self.opaque.is_empty()
     }
 
     pub(super) fn find(&self, subject: Subject<'_>) -> Option<usize> {
@@ -118,7 +124,7 @@ impl<'m> Plan<'m> {
                 (reader.of_type(), found.numbers, found.whole, found.nullable)
             }
             Subject::Opaque(expr) => {
-                let found = self.ranges.of(self.model, expr);
+                let found = Ranges::new(self.model, &|_| None).of(expr);
                 (type_of(self.model, expr).unwrap_or(Type::Number), found.numbers, found.whole, found.nullable)
             }
         };

@@ -9,13 +9,13 @@
 //! 3. `frequency`, `active_days`, `gross_amount`, `credit_amount` and, where active, `tenure` are no less in `m` than in
 //!    `n`. An active `n` makes `m` active.
 //! 4. `active_days <= frequency`; `active_days <= tenure - recency + 1 <= n`; `active_days = 1` exactly when
-//!    `tenure = recency`. From `n` to `m` there are at most `m - n` more active days.
-//! 5. `m` has more events than `n` exactly when it has more active days. Where `tenure` in `m` is less than `n`, the window of `n` days has the same events, active days, gross and tenure,
-//!    and no less `monetary`. Where `m` has more events than `n`, its `tenure` is at least `n`.
+//!    `tenure = recency`. From `n` to `m` there are at most `m - n` more active days, and at most `tenure - n + 1`.
+//! 5. `m` has more events than `n` exactly when it has more active days, and when its `tenure` is not less than `n`. Else
+//!    the two windows have the same events, active days, gross, tenure and `first_amount`, and `m` has no more `monetary`.
 //! 6. `gross_amount`, `credit_amount` are not negative; `gross_amount > 0` only in an active window;
 //!    `monetary = gross_amount - credit_amount`.
-//! 7. `average_amount` has the sign of `monetary`, and equals it where `frequency = 1`.
-//! 8. Where `active_days = 1`, `monetary <= first_amount`.
+//! 7. `average_amount` has the sign of `monetary`; times `frequency` it is `monetary`.
+//! 8. `-credit_amount <= first_amount <= gross_amount`, and `monetary <= first_amount` where `active_days = 1`.
 
 use rust_decimal::Decimal;
 
@@ -40,17 +40,26 @@ impl Fact {
 
 /// Whether a ledger may have all these readings, as far as the axioms know.
 pub(super) fn possible(facts: &[Fact]) -> bool {
-    /// More rounds narrow further, which is of no use after so many.
-    const ROUNDS: usize = 20;
-    let Some(mut state) = State::of(facts) else { return false };
-    for _ in 0..ROUNDS {
-        match state.narrow() {
-            Some(true) => {}
-            Some(false) => return true,
-            None => return false,
-        }
-    }
-    true
+    State::narrowed(facts).is_some()
+}
+
+/// What one more reading of a window can be, beside these.
+pub(super) fn room(facts: &[Fact], reader: Reader, days: Option<i32>) -> Option<Interval> {
+    let asked = Fact { reader: Reader::CreditAmount, days, value: Some(Interval::at_least(0)) };
+    let state = State::narrowed(&[facts, &[asked]].concat())?;
+    let span = state.spans.iter().find(|span| span.days == days.map(Decimal::from))?;
+    Some(match reader {
+        Reader::Recency => state.recency,
+        Reader::Frequency => span.events,
+        Reader::ActiveDays => span.active_days,
+        Reader::Tenure => span.tenure,
+        Reader::Monetary => span.net,
+        Reader::GrossAmount => span.gross,
+        Reader::CreditAmount => span.credits,
+        Reader::AverageAmount => span.average,
+        Reader::FirstAmount => span.first,
+        Reader::FirstDay | Reader::LastDay => Interval::ALL,
+    })
 }
 
 /// What is known of one window.
@@ -77,6 +86,19 @@ struct State {
 }
 
 impl State {
+    /// What follows from the facts; `None` where they contradict each other.
+    fn narrowed(facts: &[Fact]) -> Option<State> {
+        /// More rounds narrow further, which is of no use after so many.
+        const ROUNDS: usize = 20;
+        let mut state = State::of(facts)?;
+        for _ in 0..ROUNDS {
+            if !state.narrow()? {
+                break;
+            }
+        }
+        Some(state)
+    }
+
     fn of(facts: &[Fact]) -> Option<State> {
         let mut windows: Vec<Option<i32>> = facts.iter().map(|fact| fact.days).collect();
         windows.sort_by_key(|days| days.map_or(i64::MAX, i64::from));
@@ -255,11 +277,34 @@ impl Span {
         if self.events.single() == Some(ONE) {
             changed |= net.meet(*average) | average.meet(*net);
         }
+        changed |= average_times_events(average, &self.events, net);
+        let first = &mut self.first;
+        changed |= gross.raise(first.low) | first.lower(gross.high);
+        changed |= credits.raise(first.high.map(Bound::negated)) | first.raise(credits.high.map(Bound::negated));
         if self.active_days.single() == Some(ONE) {
-            changed |= net.lower(self.first.high) | self.first.raise(net.low);
+            changed |= net.lower(first.high) | first.raise(net.low);
         }
         changed
     }
+}
+
+/// The average that is compared is that of 28 digits: this holds for ends with few decimals.
+fn average_times_events(average: &mut Interval, events: &Interval, net: &mut Interval) -> bool {
+    let times = |end: Option<Bound>, events: Option<Bound>| {
+        let (end, events) = (end.filter(|end| end.at.scale() <= 6)?, events?);
+        Some(Bound { at: end.at.checked_mul(events.at)?, ..end })
+    };
+    let not_negative = |end: Option<Bound>| end.is_some_and(|end| end.at >= ZERO);
+    let (low, high) = (average.low, average.high);
+    let mut changed = net.raise(times(low, if not_negative(low) { events.low } else { events.high }));
+    changed |= net.lower(times(high, if not_negative(high) { events.high } else { events.low }));
+    if not_negative(net.high) {
+        changed |= average.lower(net.high);
+    }
+    if net.low.is_some_and(|low| low.at <= ZERO) {
+        changed |= average.raise(net.low);
+    }
+    changed
 }
 
 /// A window and a longer one.
@@ -281,6 +326,20 @@ fn nested(shorter: &mut Span, longer: &mut Span) -> Option<bool> {
     if longer.active != Some(true) {
         return Some(changed);
     }
+    // the shorter window holds all of it, or the first event lies before
+    let same = [
+        (shorter.events, longer.events),
+        (shorter.active_days, longer.active_days),
+        (shorter.gross, longer.gross),
+        (shorter.first, longer.first),
+    ];
+    let different = |(mut one, other): (Interval, Interval)| {
+        one.meet(other);
+        one.is_empty()
+    };
+    if shorter.active == Some(false) || same.into_iter().any(different) {
+        changed |= longer.tenure.raise(closed(days));
+    }
     if ends_below(&longer.tenure, days) {
         if shorter.active == Some(false) {
             return None;
@@ -292,20 +351,27 @@ fn nested(shorter: &mut Span, longer: &mut Span) -> Option<bool> {
         changed |= same(&mut shorter.active_days, &mut longer.active_days);
         changed |= same(&mut shorter.gross, &mut longer.gross);
         changed |= same(&mut shorter.tenure, &mut longer.tenure);
+        changed |= same(&mut shorter.first, &mut longer.first);
         changed |= longer.net.lower(shorter.net.high) | shorter.net.raise(longer.net.low);
     }
+    let before =
+        difference(longer.active_days.low, shorter.active_days.high.map(|high| Bound { included: true, ..high }));
+    if starts_above(&Interval { low: before, high: None }, ZERO) {
+        changed |= longer.tenure.raise(shifted(before, days - ONE));
+    }
+    let room = shifted(longer.tenure.high, ONE - days).filter(|room| room.at >= ZERO);
+    changed |= longer.active_days.lower(sum(shorter.active_days.high, room));
     let fewer = |shorter: &Interval, longer: &Interval| {
         shorter.high.zip(longer.low).is_some_and(|(shorter, longer)| shorter.at < longer.at)
     };
-    let outside = fewer(&shorter.events, &longer.events);
-    if outside || fewer(&shorter.active_days, &longer.active_days) {
+    let outside = longer.tenure.low.is_some_and(|low| low.at >= days);
+    if outside || fewer(&shorter.events, &longer.events) || fewer(&shorter.active_days, &longer.active_days) {
         changed |= longer.active_days.raise(shifted(shorter.active_days.low, ONE));
         changed |= shorter.active_days.lower(shifted(longer.active_days.high, -ONE));
         changed |= longer.events.raise(shifted(shorter.events.low, ONE));
         changed |= shorter.events.lower(shifted(longer.events.high, -ONE));
-    }
-    if outside || shorter.active == Some(false) {
-        changed |= longer.tenure.raise(closed(days));
+        changed |= longer.gross.raise(sum(shorter.gross.low, longer.first.low));
+        changed |= longer.credits.raise(difference(shorter.credits.low, longer.first.high));
     }
     Some(changed)
 }

@@ -16,9 +16,11 @@ pub(super) struct Range {
     pub(super) nullable: bool,
 }
 
-/// Those of metrics, kept.
-#[derive(Default)]
-pub(super) struct Ranges {
+/// Ranges of expressions, with those of metrics kept.
+pub(super) struct Ranges<'r> {
+    model: &'r Model,
+    /// What is known better of a part than it says itself.
+    known: &'r dyn Fn(&Expr) -> Option<Range>,
     metrics: HashMap<usize, Range>,
 }
 
@@ -60,8 +62,16 @@ impl Range {
     }
 }
 
-impl Ranges {
-    pub(super) fn of(&mut self, model: &Model, expr: &Expr) -> Range {
+impl<'r> Ranges<'r> {
+    pub(super) fn new(model: &'r Model, known: &'r dyn Fn(&Expr) -> Option<Range>) -> Self {
+        Self { model, known, metrics: HashMap::new() }
+    }
+
+    pub(super) fn of(&mut self, expr: &Expr) -> Range {
+        let model = self.model;
+        if let Some(known) = (self.known)(expr) {
+            return known;
+        }
         match expr {
             Expr::Constant(constant) => constant_range(constant.value()),
             Expr::Name(Name::Parameter(place)) => constant_range(Value::Number(model.parameters[*place])),
@@ -72,7 +82,7 @@ impl Ranges {
                 if let Some(known) = self.metrics.get(place) {
                     return *known;
                 }
-                let found = self.of(model, &model.metrics[*place]);
+                let found = self.of(&model.metrics[*place]);
                 self.metrics.insert(*place, found);
                 found
             }
@@ -85,18 +95,18 @@ impl Ranges {
                 Range { numbers, whole: true, nullable: true }
             }
             Expr::Negate(inner) => {
-                let inner = self.of(model, inner);
+                let inner = self.of(inner);
                 Range { numbers: negated(inner.numbers), ..inner }
             }
             Expr::Arithmetic { op, left, right } => {
-                let (left, right) = (self.of(model, left), self.of(model, right));
+                let (left, right) = (self.of(left), self.of(right));
                 arithmetic(*op, left, right)
             }
-            Expr::Call { function, arguments } => self.call(model, *function, arguments),
+            Expr::Call { function, arguments } => self.call(*function, arguments),
             Expr::Case { branches, otherwise } => {
                 let mut found: Option<Range> = None;
                 for then in branches.iter().map(|(_, then)| then).chain(otherwise.as_deref()) {
-                    let then = self.of(model, then);
+                    let then = self.of(then);
                     found = Some(found.map_or(then, |found| found.or(then)));
                 }
                 let found = found.unwrap_or(Range::ANY);
@@ -106,8 +116,8 @@ impl Ranges {
         }
     }
 
-    fn call(&mut self, model: &Model, function: Function, arguments: &[Expr]) -> Range {
-        let all: Vec<Range> = arguments.iter().map(|argument| self.of(model, argument)).collect();
+    fn call(&mut self, function: Function, arguments: &[Expr]) -> Range {
+        let all: Vec<Range> = arguments.iter().map(|argument| self.of(argument)).collect();
         let Some(first) = all.first().copied() else { return Range::ANY };
         let nullable = all.iter().all(|range| range.nullable);
         match function {

@@ -5,17 +5,26 @@
 
 use rust_decimal::Decimal;
 
-use super::super::{Comparison, Constant, Expr, Reader, Value, evaluate::compare};
+use super::super::evaluate::compare;
+use super::super::{Comparison, Constant, Expr, Name, Reader, Type, Value};
 use super::axis::{Axis, Cell, Subject};
 use super::confirm::confirm;
 use super::interval::Interval;
 use super::partial::Partial;
 use super::plan::Plan;
-use super::possible::{Fact, possible};
+use super::possible::{Fact, possible, room};
+use super::range::{Range, Ranges};
 use super::{CELLS, CELLS_PER_QUESTION};
 
 /// After so many users of whom it is not known whether they can be, the search for a better one ends.
 const MOST_DOUBTS: u32 = 1_000;
+
+/// So many of these are looked at more closely, by computing opaque expressions.
+const MOST_SAMPLED: u32 = 20;
+/// The most samples of each.
+const SAMPLES: u64 = 5_000;
+/// How often values are chosen anew before a user is given up.
+const ATTEMPTS: usize = 12;
 
 /// One condition of a question.
 #[derive(Debug, Clone, Copy)]
@@ -93,12 +102,11 @@ enum State {
 }
 
 /// What the axes are divided into.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Division {
+enum Division<'p> {
     /// Cells: what is not found is not there.
     Cells,
-    /// Sample values, with opaque expressions computed from them: what is found is there.
-    Samples,
+    /// Sample values within these cells, with opaque expressions computed from them: what is found is there.
+    Samples(Vec<Option<&'p Cell>>),
 }
 
 impl<'p, 'm> Search<'p, 'm> {
@@ -120,22 +128,12 @@ impl<'p, 'm> Search<'p, 'm> {
 
     /// A user for whom all the wishes come true.
     pub(super) fn find(&mut self, wishes: &[Wish<'p>]) -> Answer {
-        let answer = self.walk(wishes, Division::Cells);
-        if answer != Answer::NotDecided(Reason::Method) || !self.plan.has_opaque() {
-            return answer;
-        }
-        self.known.see_through(true);
-        let sampled = self.walk(wishes, Division::Samples);
-        self.known.see_through(false);
-        match sampled {
-            Answer::Example(example) => Answer::Example(example),
-            _ => answer,
-        }
+        self.walk(wishes, &Division::Cells, CELLS_PER_QUESTION)
     }
 
-    fn walk(&mut self, wishes: &[Wish<'p>], division: Division) -> Answer {
+    fn walk(&mut self, wishes: &[Wish<'p>], division: &Division<'p>, budget: u64) -> Answer {
         let plan = self.plan;
-        let end = CELLS.min(self.visited + CELLS_PER_QUESTION);
+        let end = CELLS.min(self.visited + budget);
         let mut path: Vec<(usize, usize)> = Vec::new();
         let (mut not_found, mut doubts) = (Answer::Never, 0);
         loop {
@@ -147,31 +145,33 @@ impl<'p, 'm> Search<'p, 'm> {
                     }
                     path.push((axis, 0));
                 }
-                State::Holds => match self.example(wishes) {
-                    Some(example) => {
+                State::Holds => {
+                    let example = self.example(wishes).or_else(|| match division {
+                        Division::Cells if doubts < MOST_SAMPLED => self.sampled(wishes),
+                        _ => None,
+                    });
+                    if let Some(example) = example {
                         path.iter().for_each(|(axis, _)| self.assume(*axis, None));
                         return Answer::Example(example);
                     }
-                    None => {
-                        not_found = Answer::NotDecided(Reason::Method);
-                        doubts += 1;
-                    }
-                },
+                    not_found = Answer::NotDecided(Reason::Method);
+                    doubts += 1;
+                }
             }
             // the next cell of the last axis that has one
             loop {
                 let Some((axis, next)) = path.last_mut() else { return not_found };
-                let axis_cells = match division {
+                let cells = match division {
                     Division::Cells => &plan.axes[*axis].cells,
-                    Division::Samples => &plan.samples[*axis],
+                    Division::Samples(_) => &plan.samples[*axis],
                 };
-                let (axis, cell) = (*axis, axis_cells.get(*next));
+                let (axis, cell) = (*axis, cells.get(*next));
                 *next += 1;
                 self.assume(axis, cell);
-                if cell.is_none() {
+                let Some(cell) = cell else {
                     path.pop();
                     continue;
-                }
+                };
                 self.visited += 1;
                 if self.visited.is_multiple_of(256) {
                     crate::patience::check();
@@ -180,10 +180,33 @@ impl<'p, 'm> Search<'p, 'm> {
                     path.iter().for_each(|(axis, _)| self.assume(*axis, None));
                     return Answer::NotDecided(if doubts > 0 { Reason::Method } else { Reason::Budget });
                 }
-                if self.is_consistent(axis) {
+                let within = match division {
+                    Division::Samples(within) => within[axis].is_none_or(|within| within.holds(cell)),
+                    Division::Cells => true,
+                };
+                if within && self.is_consistent(axis) {
                     break;
                 }
             }
+        }
+    }
+
+    /// An example within the assumed cells, with opaque expressions computed.
+    fn sampled(&mut self, wishes: &[Wish<'p>]) -> Option<Vec<(usize, Constant)>> {
+        if !self.plan.has_opaque() {
+            return None;
+        }
+        let before = std::mem::replace(&mut self.assumed, vec![None; self.plan.axes.len()]);
+        self.known.forget();
+        self.known.see_through(true);
+        let answer = self.walk(wishes, &Division::Samples(before.clone()), SAMPLES);
+        self.known.see_through(false);
+        for (axis, cell) in before.into_iter().enumerate() {
+            self.assume(axis, cell);
+        }
+        match answer {
+            Answer::Example(example) => Some(example),
+            _ => None,
         }
     }
 
@@ -221,12 +244,40 @@ impl<'p, 'm> Search<'p, 'm> {
         let other = |subject| self.plan.find(subject).and_then(|place| self.assumed[place]);
         let is_null = |cell: &Cell| cell.example == Constant::Null;
         let Some(here) = self.assumed[axis] else { return true };
-        match self.plan.axes[axis].subject {
+        let consistent = match self.plan.axes[axis].subject {
             Subject::Reading(_, slot) => possible(&self.facts(self.plan.model.readings[slot].0)),
             Subject::Attribute(place) => other(Subject::Age(place)).is_none_or(|age| is_null(age) == is_null(here)),
             Subject::Age(place) => other(Subject::Attribute(place)).is_none_or(|date| is_null(date) == is_null(here)),
             _ => true,
-        }
+        };
+        consistent && self.opaque_is_in_range()
+    }
+
+    /// Whether opaque expressions can be where they are assumed, with what is assumed of their parts.
+    fn opaque_is_in_range(&self) -> bool {
+        let known = |expr: &Expr| {
+            let subject = match expr {
+                Expr::Reading { reader, slot, .. } => Subject::Reading(*reader, *slot),
+                Expr::Name(Name::Attribute(place)) => Subject::Attribute(*place),
+                _ => return None,
+            };
+            let axis = self.plan.find(subject)?;
+            let numbers = self.assumed[axis]?.span?;
+            Some(Range { numbers, whole: self.plan.axes[axis].integer, nullable: false })
+        };
+        self.plan.opaque.iter().all(|axis| match (self.plan.axes[*axis].subject, self.assumed[*axis]) {
+            (Subject::Opaque(expr), Some(cell)) => {
+                let range = Ranges::new(self.plan.model, &known).of(expr);
+                match cell.span {
+                    Some(mut span) => {
+                        span.meet(range.numbers);
+                        !span.is_empty()
+                    }
+                    None => cell.example != Constant::Null || range.nullable,
+                }
+            }
+            _ => true,
+        })
     }
 
     fn facts(&self, source: usize) -> Vec<Fact> {
@@ -253,8 +304,9 @@ impl<'p, 'm> Search<'p, 'm> {
                 self.assume(axis, before[axis]);
             }
         }
-        let values = if self.is_doubtful() { None } else { self.values() };
-        let example = values.and_then(|values| confirm(self.plan, wishes, values));
+        // what goes together often depends on which value is chosen first
+        let attempts = if self.is_doubtful() { 0 } else { ATTEMPTS };
+        let example = (0..attempts).find_map(|attempt| confirm(self.plan, wishes, self.values(attempt)?));
         for (axis, cell) in before.into_iter().enumerate().filter(|(_, cell)| cell.is_some()) {
             self.assume(axis, cell);
         }
@@ -286,8 +338,7 @@ impl<'p, 'm> Search<'p, 'm> {
                 }
                 Subject::Reading(Reader::FirstDay | Reader::LastDay, slot) => {
                     let source = self.plan.model.readings[slot].0;
-                    let dates =
-                        |place: &&usize| assumed(place) && self.plan.axes[**place].of_type == super::super::Type::Date;
+                    let dates = |place: &&usize| assumed(place) && self.plan.axes[**place].of_type == Type::Date;
                     doubtful |= self.sources[source].iter().filter(dates).count() > 1;
                     days_told += 1;
                 }
@@ -298,21 +349,29 @@ impl<'p, 'm> Search<'p, 'm> {
     }
 
     /// One value for each assumed axis, such that they go together.
-    fn values(&mut self) -> Option<Vec<(usize, Constant)>> {
+    fn values(&self, attempt: usize) -> Option<Vec<(usize, Constant)>> {
         let mut chosen: Vec<Option<Constant>> =
             self.assumed.iter().map(|cell| cell.map(|cell| cell.example.clone())).collect();
         for source in 0..self.sources.len() {
             let axes: Vec<usize> =
                 self.sources[source].iter().copied().filter(|axis| self.assumed[*axis].is_some()).collect();
             let mut facts = self.facts(source);
-            for (place, axis) in axes.into_iter().enumerate() {
-                let Some(span) = facts[place].value else { continue };
-                let fits = candidates(span).into_iter().find(|candidate| {
+            let mut order: Vec<usize> = (0..axes.len()).collect();
+            if attempt % 2 == 1 {
+                order.reverse();
+            }
+            for place in order {
+                let Some(mut span) = facts[place].value else { continue };
+                let (reader, days) = (facts[place].reader, facts[place].days);
+                span.meet(room(&facts, reader, days)?);
+                let candidates = candidates(span);
+                let from = (attempt / 2).min(candidates.len().saturating_sub(1));
+                let fits = candidates[from..].iter().chain(&candidates[..from]).copied().find(|candidate| {
                     facts[place].value = Some(Interval::point(*candidate));
                     possible(&facts)
                 })?;
                 facts[place].value = Some(Interval::point(fits));
-                chosen[axis] = Some(self.plan.axes[axis].constant(fits));
+                chosen[axes[place]] = Some(self.plan.axes[axes[place]].constant(fits));
             }
         }
         Some(chosen.into_iter().enumerate().filter_map(|(axis, value)| Some((axis, value?))).collect())
