@@ -219,9 +219,9 @@ impl<'m> Describe<'m> {
             Expr::Calendar { function, date } => {
                 let date = self.words(date);
                 match function {
-                    Calendar::DaysSince => self.say(format!("days since {date}"), format!("{date}至今的天数")),
-                    Calendar::DaysUntil => self.say(format!("days until {date}"), format!("距{date}还有的天数")),
-                    Calendar::DaysUntilAnniversary => {
+                    Calendar::Since => self.say(format!("days since {date}"), format!("{date}至今的天数")),
+                    Calendar::Until => self.say(format!("days until {date}"), format!("距{date}还有的天数")),
+                    Calendar::UntilAnniversary => {
                         self.say(format!("days until the anniversary of {date}"), format!("距{date}周年日还有的天数"))
                     }
                 }

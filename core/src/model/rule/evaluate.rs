@@ -478,9 +478,9 @@ pub(crate) fn calendar<'a>(function: Calendar, date: Value<'_>, as_of: Day) -> V
     }
     let since = i64::from(as_of.number()) - i64::from(date);
     let days = match function {
-        Calendar::DaysSince if since >= 0 => since,
-        Calendar::DaysUntil if since <= 0 => -since,
-        Calendar::DaysUntilAnniversary if since >= 0 => match Day::new(date.into()) {
+        Calendar::Since if since >= 0 => since,
+        Calendar::Until if since <= 0 => -since,
+        Calendar::UntilAnniversary if since >= 0 => match Day::new(date.into()) {
             Some(date) => as_of.days_until_anniversary(date),
             None => return Value::Null,
         },

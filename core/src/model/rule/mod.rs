@@ -235,19 +235,19 @@ impl Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Calendar {
     /// Days from the date to the reading; NULL while the date lies after it.
-    DaysSince,
+    Since,
     /// Days from the reading to the date; NULL once the date lies before it.
-    DaysUntil,
+    Until,
     /// Days from the reading to the next time that month and day return; 0 on the day. 29 February returns on the 28th
     /// in common years. NULL before the date.
-    DaysUntilAnniversary,
+    UntilAnniversary,
 }
 
 impl Calendar {
     pub(crate) const NAMES: [(&'static str, Calendar); 3] = [
-        ("days_since", Calendar::DaysSince),
-        ("days_until", Calendar::DaysUntil),
-        ("days_until_anniversary", Calendar::DaysUntilAnniversary),
+        ("days_since", Calendar::Since),
+        ("days_until", Calendar::Until),
+        ("days_until_anniversary", Calendar::UntilAnniversary),
     ];
 }
 

@@ -159,9 +159,9 @@ impl<'a> Clock<'_, 'a> {
             }
             let left = value.number().and_then(|value| i64::try_from(value).ok());
             let (slope, bend) = match (function, left) {
-                (Calendar::DaysSince, Some(_)) => (Decimal::ONE, None),
-                (Calendar::DaysUntil, Some(left)) => (Decimal::NEGATIVE_ONE, Some(left + 1)),
-                (Calendar::DaysUntilAnniversary, Some(left)) => {
+                (Calendar::Since, Some(_)) => (Decimal::ONE, None),
+                (Calendar::Until, Some(left)) => (Decimal::NEGATIVE_ONE, Some(left + 1)),
+                (Calendar::UntilAnniversary, Some(left)) => {
                     repeats += 1;
                     (Decimal::NEGATIVE_ONE, Some(left + 1))
                 }

@@ -171,9 +171,9 @@ impl<'a> Clock<'_, 'a> {
             return Line::level(value, date.end.min(self.tomorrow()));
         }
         let (slope, bend) = match (function, value.number()) {
-            (Calendar::DaysSince, Some(_)) => (Decimal::ONE, NEVER),
-            (Calendar::DaysUntil, Some(_)) => (Decimal::NEGATIVE_ONE, day.saturating_add(1)),
-            (Calendar::DaysUntilAnniversary, Some(days)) => {
+            (Calendar::Since, Some(_)) => (Decimal::ONE, NEVER),
+            (Calendar::Until, Some(_)) => (Decimal::NEGATIVE_ONE, day.saturating_add(1)),
+            (Calendar::UntilAnniversary, Some(days)) => {
                 let days = i64::try_from(days).unwrap_or(0);
                 (Decimal::NEGATIVE_ONE, self.in_days(days + 1))
             }

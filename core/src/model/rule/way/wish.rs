@@ -260,8 +260,8 @@ pub(super) fn within_reach(axis: &Axis, need: &Need, now: Value<'_>) -> bool {
     match (&axis.lever, range.place_of(now)) {
         (Lever::Reading { reader, window, .. }, Ordering::Greater) => *reader == Reader::Recency || window.is_some(),
         (Lever::Reading { reader: Reader::CreditAmount | Reader::FirstDay, .. }, Ordering::Less) => false,
-        (Lever::Calendar(Calendar::DaysSince) | Lever::Day, Ordering::Greater) => false,
-        (Lever::Calendar(Calendar::DaysUntil), Ordering::Less) => false,
+        (Lever::Calendar(Calendar::Since) | Lever::Day, Ordering::Greater) => false,
+        (Lever::Calendar(Calendar::Until), Ordering::Less) => false,
         _ => true,
     }
 }
@@ -299,12 +299,12 @@ fn set<'a>(plan: &mut Plan<'a>, axis: &'a Axis, need: &'a Need, now: Value<'_>) 
 fn wait_until(plan: &mut Plan<'_>, function: Calendar, range: &Range, now: Value<'_>) -> bool {
     let Some(now) = number_of(now) else { return false };
     let more = match (function, range.place_of(now)) {
-        (Calendar::DaysSince, Ordering::Less) => range.low.and_then(|low| low.value.checked_sub(now)),
-        (Calendar::DaysUntil | Calendar::DaysUntilAnniversary, Ordering::Greater) => {
+        (Calendar::Since, Ordering::Less) => range.low.and_then(|low| low.value.checked_sub(now)),
+        (Calendar::Until | Calendar::UntilAnniversary, Ordering::Greater) => {
             range.high.and_then(|high| now.checked_sub(high.value))
         }
         // over the anniversary, then from the year's end on
-        (Calendar::DaysUntilAnniversary, Ordering::Less) => now.checked_add(Decimal::ONE),
+        (Calendar::UntilAnniversary, Ordering::Less) => now.checked_add(Decimal::ONE),
         _ => None,
     };
     more.is_some_and(|more| wait(plan, more))
