@@ -11,15 +11,12 @@ use std::collections::{BTreeSet, HashMap};
 use rust_decimal::Decimal;
 
 use super::super::super::Model;
-use super::super::evaluate::{arithmetic, constant};
-use super::super::{Arithmetic, Calendar, Comparison, Expr, Function, Name, Reader, Test, Type, Value};
+use super::super::evaluate::constant;
+use super::super::{Arithmetic, Comparison, Expr, Name, Reader, Test, Type, Value};
 use super::axis::{Axis, Cell, Subject};
 use super::interval::Interval;
-use super::partial::call;
 use super::range::{Range, Ranges};
 
-/// The most values of an expression that is treated like a constant.
-const MOST_VALUES: usize = 200;
 /// The most cuts that are passed on, all steps counted: beyond, nothing is decided.
 const MOST_WORK: usize = 2_000_000;
 /// The most axes: beyond, nothing is decided.
@@ -37,12 +34,12 @@ pub(super) struct Plan<'m> {
     /// Whether the model asks for more than can be planned.
     pub(super) too_large: bool,
     /// Constants that a metric was cut at already.
-    cut_at: HashMap<usize, Vec<Value<'m>>>,
+    pub(super) cut_at: HashMap<usize, Vec<Value<'m>>>,
     /// Metrics and dimensions whose conditions are known.
     visited: Vec<Name>,
     /// Metrics that opaque expressions read.
     inner: Vec<usize>,
-    values: HashMap<usize, Option<Vec<Value<'m>>>>,
+    pub(super) values: HashMap<usize, Option<Vec<Value<'m>>>>,
     work: usize,
 }
 
@@ -103,7 +100,7 @@ impl<'m> Plan<'m> {
 
     // Axes
 
-    fn axis(&mut self, subject: Subject<'m>) -> usize {
+    pub(super) fn axis(&mut self, subject: Subject<'m>) -> usize {
         if let Some(known) = self.find(subject) {
             return known;
         }
@@ -133,7 +130,7 @@ impl<'m> Plan<'m> {
         self.axes.len() - 1
     }
 
-    fn cut_axis(&mut self, place: usize, at: &[Value<'m>]) {
+    pub(super) fn cut_axis(&mut self, place: usize, at: &[Value<'m>]) {
         let axis = &mut self.axes[place];
         axis.compared = true;
         for value in at {
@@ -146,7 +143,7 @@ impl<'m> Plan<'m> {
         }
     }
 
-    fn opaque(&mut self, expr: &'m Expr, at: &[Value<'m>]) {
+    pub(super) fn opaque(&mut self, expr: &'m Expr, at: &[Value<'m>]) {
         let place = self.axis(Subject::Opaque(expr));
         self.shortcuts.insert(expr, Shortcut::Axis(place));
         self.cut_axis(place, at);
@@ -195,7 +192,7 @@ impl<'m> Plan<'m> {
     // Conditions
 
     /// Cuts until the truth of the condition is the same throughout each cell.
-    fn condition(&mut self, expr: &'m Expr) {
+    pub(super) fn condition(&mut self, expr: &'m Expr) {
         if !self.spend(1) {
             return;
         }
@@ -285,245 +282,8 @@ impl<'m> Plan<'m> {
         }
     }
 
-    // Values
-
-    /// Cuts until the place of the value among these, or its being NULL, is the same throughout each cell.
-    fn cut(&mut self, expr: &'m Expr, at: &[Value<'m>]) {
-        if !self.spend(1 + at.len()) {
-            return;
-        }
-        if self.values(expr).is_some() {
-            return self.fix(expr);
-        }
-        match expr {
-            Expr::Name(Name::Attribute(place)) => self.cut_subject(Subject::Attribute(*place), at),
-            Expr::AsOf => self.cut_subject(Subject::AsOf, at),
-            Expr::Reading { reader, slot, .. } => self.cut_subject(Subject::Reading(*reader, *slot), at),
-            Expr::Name(Name::Metric(place)) => {
-                let known = self.cut_at.entry(*place).or_default();
-                let new: Vec<Value<'m>> = at.iter().filter(|value| !known.contains(value)).copied().collect();
-                known.extend(&new);
-                if self.visit(Name::Metric(*place)) || !new.is_empty() {
-                    self.cut(&self.model.metrics[*place], &new);
-                }
-            }
-            Expr::Calendar { function, date } => self.calendar(expr, *function, date, at),
-            Expr::Negate(inner) => {
-                let zero = Value::Number(Decimal::ZERO);
-                let at: Vec<_> = at.iter().map(|at| arithmetic(Arithmetic::Subtract, zero, *at)).collect();
-                self.cut(inner, &at);
-            }
-            Expr::Arithmetic { op, left, right } => self.inverse(expr, *op, left, right, at),
-            Expr::Call { function, arguments } => self.call(expr, *function, arguments, at),
-            Expr::Case { branches, otherwise } => {
-                for (when, then) in branches {
-                    self.condition(when);
-                    self.cut(then, at);
-                }
-                otherwise.iter().for_each(|otherwise| self.cut(otherwise, at));
-            }
-            _ => self.opaque(expr, at),
-        }
-    }
-
-    fn cut_subject(&mut self, subject: Subject<'m>, at: &[Value<'m>]) {
-        let axis = self.axis(subject);
-        self.cut_axis(axis, at);
-    }
-
-    fn calendar(&mut self, expr: &'m Expr, function: Calendar, date: &'m Expr, at: &[Value<'m>]) {
-        let zero = Value::Number(Decimal::ZERO);
-        let subject = match (function, through(self.model, date)) {
-            (Calendar::DaysSince, Expr::Reading { reader: Reader::LastDay, slot, .. }) => {
-                Subject::Reading(Reader::Recency, *slot)
-            }
-            (Calendar::DaysSince, Expr::Reading { reader: Reader::FirstDay, slot, .. }) => {
-                Subject::Reading(Reader::Tenure, *slot)
-            }
-            (_, Expr::Name(Name::Attribute(place))) => {
-                // the sign of the age decides whether there is a value
-                self.cut_subject(Subject::Age(*place), &[zero]);
-                let axis = self.axis(Subject::Age(*place));
-                return match function {
-                    Calendar::DaysSince => self.cut_axis(axis, at),
-                    Calendar::DaysUntil => {
-                        let at: Vec<_> = at.iter().map(|at| arithmetic(Arithmetic::Subtract, zero, *at)).collect();
-                        self.cut_axis(axis, &at);
-                    }
-                    Calendar::DaysUntilAnniversary => self.cut_subject(Subject::Anniversary(*place), at),
-                };
-            }
-            _ => return self.opaque(expr, at),
-        };
-        let axis = self.axis(subject);
-        self.shortcuts.insert(expr, Shortcut::Axis(axis));
-        self.cut_axis(axis, at);
-    }
-
-    /// Arithmetic with a constant: the constants are cut where it takes them.
-    fn inverse(&mut self, expr: &'m Expr, op: Arithmetic, left: &'m Expr, right: &'m Expr, at: &[Value<'m>]) {
-        if op == Arithmetic::Subtract {
-            let aged = match (left, right) {
-                (Expr::AsOf, date) => self.age(date).map(Shortcut::Axis),
-                (date, Expr::AsOf) => self.age(date).map(Shortcut::Negated),
-                _ => None,
-            };
-            if let Some(aged) = aged {
-                let (axis, sign) = match aged {
-                    Shortcut::Axis(axis) => (axis, Decimal::ONE),
-                    Shortcut::Negated(axis) | Shortcut::Compared(axis, ..) => (axis, -Decimal::ONE),
-                };
-                self.shortcuts.insert(expr, aged);
-                let at: Vec<_> = at.iter().filter_map(|at| at.number()).map(|at| Value::Number(sign * at)).collect();
-                return self.cut_axis(axis, &at);
-            }
-        }
-        let (inner, known, values) = match (self.values(left), self.values(right)) {
-            (_, Some(values)) => (left, right, values),
-            (Some(values), None) => (right, left, values),
-            (None, None) => return self.opaque(expr, at),
-        };
-        let known_left = std::ptr::eq(known, left);
-        let (zero, mut cuts) = (Value::Number(Decimal::ZERO), Vec::new());
-        if !self.spend(values.len().saturating_mul(at.len())) {
-            return;
-        }
-        for value in values {
-            let back = |op, left, right| arithmetic(op, left, right);
-            let inverse = |at: &Value<'m>| match (op, known_left) {
-                (Arithmetic::Add, _) => back(Arithmetic::Subtract, *at, value),
-                (Arithmetic::Subtract, false) => back(Arithmetic::Add, *at, value),
-                (Arithmetic::Subtract, true) => back(Arithmetic::Subtract, value, *at),
-                (Arithmetic::Multiply, _) => back(Arithmetic::Divide, *at, value),
-                (Arithmetic::Divide, false) => back(Arithmetic::Multiply, *at, value),
-                (Arithmetic::Divide, true) => back(Arithmetic::Divide, value, *at),
-                (Arithmetic::Modulo, _) => Value::Null,
-            };
-            cuts.extend(at.iter().map(inverse));
-        }
-        match (op, known_left) {
-            (Arithmetic::Modulo, _) => return self.opaque(expr, at),
-            // the sign turns at zero, where there is no quotient
-            (Arithmetic::Divide, true) => cuts.push(zero),
-            _ => {}
-        }
-        self.fix(known);
-        self.cut(inner, &cuts);
-    }
-
-    fn call(&mut self, expr: &'m Expr, function: Function, arguments: &'m [Expr], at: &[Value<'m>]) {
-        let numbers = || at.iter().filter_map(|at| at.number());
-        let cuts: Vec<Decimal> = match function {
-            Function::Coalesce | Function::Least | Function::Greatest => {
-                return arguments.iter().for_each(|argument| self.cut(argument, at));
-            }
-            Function::Nullif => {
-                return match self.values(&arguments[1]) {
-                    Some(other) => {
-                        self.fix(&arguments[1]);
-                        self.cut(&arguments[0], &[at, &other].concat());
-                    }
-                    None => self.opaque(expr, at),
-                };
-            }
-            Function::Abs => numbers().flat_map(|at| [at, -at]).collect(),
-            Function::Floor => numbers().flat_map(|at| [at.ceil(), at.floor().saturating_add(Decimal::ONE)]).collect(),
-            Function::Ceil => numbers().flat_map(|at| [at.floor(), at.ceil().saturating_sub(Decimal::ONE)]).collect(),
-            Function::Round => {
-                let decimals = arguments.get(1).and_then(|decimals| {
-                    constant(decimals, &|place| self.model.parameters[place]).and_then(|value| value.number())
-                });
-                let decimals = decimals.map_or(0, |decimals| decimals.normalize().mantissa() as u32);
-                let half = Decimal::new(5, decimals + 1);
-                let round = |at: Decimal, way| at.round_dp_with_strategy(decimals, way);
-                let around = |at: Decimal| {
-                    use rust_decimal::RoundingStrategy::{ToNegativeInfinity, ToPositiveInfinity};
-                    [round(at, ToNegativeInfinity), round(at, ToPositiveInfinity)]
-                };
-                let halves = |at: Decimal| [at.saturating_sub(half), at.saturating_add(half)];
-                numbers().flat_map(around).flat_map(halves).collect()
-            }
-        };
-        let cuts: Vec<Value<'m>> = cuts.into_iter().map(Value::Number).collect();
-        self.cut(&arguments[0], &cuts);
-    }
-
-    /// Cuts until the value itself is known: for expressions of few values.
-    fn fix(&mut self, expr: &'m Expr) {
-        if !self.spend(1) {
-            return;
-        }
-        match expr {
-            Expr::Name(Name::Score(place)) => self.score(*place),
-            Expr::Name(Name::Dimension(place)) => self.dimension(*place),
-            Expr::Name(Name::Metric(place)) => {
-                if self.visit(Name::Metric(*place)) {
-                    self.fix(&self.model.metrics[*place]);
-                }
-            }
-            Expr::Arithmetic { left, right, .. } => {
-                self.fix(left);
-                self.fix(right);
-            }
-            Expr::Negate(inner) => self.fix(inner),
-            _ if type_of(self.model, expr) == Some(Type::Boolean) => self.condition(expr),
-            Expr::Call { function: Function::Nullif, arguments } => {
-                self.fix(&arguments[0]);
-                if let Some(at) = self.values(&arguments[0]) {
-                    self.cut(&arguments[1], &at);
-                }
-            }
-            Expr::Call { arguments, .. } => arguments.iter().for_each(|argument| self.fix(argument)),
-            Expr::Case { branches, otherwise } => {
-                for (when, then) in branches {
-                    self.condition(when);
-                    self.fix(then);
-                }
-                otherwise.iter().for_each(|otherwise| self.fix(otherwise));
-            }
-            _ => {}
-        }
-    }
-
-    fn score(&mut self, place: usize) {
-        if !self.visit(Name::Score(place)) {
-            return;
-        }
-        let model = self.model;
-        let score = &model.scores[place];
-        match &score.cuts {
-            Some(cuts) => {
-                let cuts: Vec<_> = cuts.iter().flatten().map(|cut| Value::Number(*cut)).collect();
-                self.cut(&score.of, &cuts);
-            }
-            None => {
-                let axis = self.axis(Subject::Score(place));
-                let all: Vec<_> = (1..=score.bins).map(|score| Value::Number(score.into())).collect();
-                self.cut_axis(axis, &all);
-                // only whether there is a value to cut is asked
-                let before: Vec<bool> = self.axes.iter().map(|axis| axis.compared).collect();
-                match &score.of {
-                    Expr::Name(Name::Metric(metric)) => self.cut(&model.metrics[*metric], &[]),
-                    of => self.fix(of),
-                }
-                for (place, axis) in self.axes.iter_mut().enumerate() {
-                    let before = before.get(place).copied().unwrap_or(false);
-                    axis.compared &= before || matches!(axis.subject, Subject::Score(_));
-                }
-            }
-        }
-    }
-
-    fn dimension(&mut self, place: usize) {
-        if self.visit(Name::Dimension(place)) {
-            let model = self.model;
-            let layers = model.dimensions[place].layers.iter();
-            layers.filter_map(|layer| layer.when.as_ref()).for_each(|when| self.condition(when));
-        }
-    }
-
     /// Whether this is the first visit.
-    fn visit(&mut self, name: Name) -> bool {
+    pub(super) fn visit(&mut self, name: Name) -> bool {
         let first = !self.visited.contains(&name);
         if first {
             self.visited.push(name);
@@ -531,7 +291,7 @@ impl<'m> Plan<'m> {
         first
     }
 
-    fn spend(&mut self, work: usize) -> bool {
+    pub(super) fn spend(&mut self, work: usize) -> bool {
         self.work = self.work.saturating_add(work);
         if self.work.is_multiple_of(1024) {
             crate::patience::check();
@@ -540,72 +300,10 @@ impl<'m> Plan<'m> {
         !self.too_large
     }
 
-    /// The values that an expression can have besides NULL, where they are few.
-    fn values(&mut self, expr: &'m Expr) -> Option<Vec<Value<'m>>> {
-        let model = self.model;
-        let mut found: Vec<Value<'m>> = match expr {
-            Expr::Constant(constant) => vec![constant.value()],
-            Expr::Name(Name::Parameter(place)) => vec![Value::Number(model.parameters[*place])],
-            Expr::Name(Name::Score(place)) => {
-                (1..=model.scores[*place].bins).map(|score| Value::Number(score.into())).collect()
-            }
-            Expr::Name(Name::Dimension(place)) => {
-                let dimension = &model.dimensions[*place];
-                let layers = 0..dimension.layers.len() + usize::from(dimension.default);
-                layers.map(|layer| Value::Text(model.dimension_layer(*place, layer))).collect()
-            }
-            Expr::Name(Name::Metric(place)) => {
-                if let Some(known) = self.values.get(place) {
-                    return known.clone();
-                }
-                let found = self.values(&model.metrics[*place]);
-                self.values.insert(*place, found.clone());
-                found?
-            }
-            _ if type_of(model, expr) == Some(Type::Boolean) => vec![Value::Boolean(true), Value::Boolean(false)],
-            Expr::Negate(inner) => {
-                let zero = Value::Number(Decimal::ZERO);
-                self.values(inner)?.into_iter().map(|value| arithmetic(Arithmetic::Subtract, zero, value)).collect()
-            }
-            Expr::Arithmetic { op, left, right } => {
-                let (left, right) = (self.values(left)?, self.values(right)?);
-                let pairs = left.iter().flat_map(|left| right.iter().map(move |right| (*left, *right)));
-                pairs.map(|(left, right)| arithmetic(*op, left, right)).collect()
-            }
-            Expr::Call { function: Function::Nullif, arguments } => self.values(&arguments[0])?,
-            Expr::Call { function: Function::Coalesce | Function::Least | Function::Greatest, arguments } => {
-                let all = arguments.iter().map(|argument| self.values(argument));
-                all.collect::<Option<Vec<_>>>()?.concat()
-            }
-            Expr::Call { function, arguments } => {
-                let first = self.values(&arguments[0])?;
-                let decimals = match arguments.get(1) {
-                    Some(decimals) => self.values(decimals)?.first().copied(),
-                    None => None,
-                };
-                let arguments = first.into_iter().map(|value| [Some(value), decimals].into_iter().flatten().collect());
-                arguments.map(|arguments: Vec<_>| call(*function, &arguments)).collect()
-            }
-            Expr::Case { branches, otherwise } => {
-                let results = branches.iter().map(|(_, then)| then).chain(otherwise.as_deref());
-                results.map(|then| self.values(then)).collect::<Option<Vec<_>>>()?.concat()
-            }
-            _ => return None,
-        };
-        found.retain(|value| *value != Value::Null);
-        let mut distinct = Vec::with_capacity(found.len());
-        for value in found {
-            if !distinct.contains(&value) {
-                distinct.push(value);
-            }
-        }
-        (distinct.len() <= MOST_VALUES).then_some(distinct)
-    }
-
     // Dates beside the day of the reading
 
     /// The days from a date to the reading, as an axis.
-    fn age(&mut self, date: &'m Expr) -> Option<usize> {
+    pub(super) fn age(&mut self, date: &'m Expr) -> Option<usize> {
         match through(self.model, date) {
             Expr::Name(Name::Attribute(place)) => Some(self.axis(Subject::Age(*place))),
             Expr::Reading { reader: Reader::LastDay, slot, .. } => {
