@@ -158,14 +158,14 @@ impl Ring {
         let mut ago: Vec<i64> = Vec::new();
         if active_days > 0 {
             ago.push(if far == self.tenure { far } else { near });
-            let others = [near].into_iter().chain(near + 1..=far).filter(|day| *day != ago[0]);
+            let others = [near].into_iter().chain(near.saturating_add(1)..=far).filter(|day| *day != ago[0]);
             let others: Vec<i64> = others.take(active_days - 1).collect();
             ago.extend(others);
         }
         if ago.len() != active_days {
             return None;
         }
-        let day = |ago: i64| Day::new(i64::from(as_of.number()) - ago);
+        let day = |ago: i64| Day::new(i64::from(as_of.number()).checked_sub(ago)?);
         let mut entries = Vec::new();
         for ago in &ago {
             entries.push(Entry { day: day(*ago)?, events: 1, gross: 0, credit: 0 });

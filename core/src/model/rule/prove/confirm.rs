@@ -85,7 +85,7 @@ impl User<'_, '_> {
         let told = self.values.iter().find_map(|(axis, _)| match self.plan.axes[*axis].subject {
             Subject::AsOf => self.days(Subject::AsOf),
             Subject::Attribute(place) => {
-                self.days(Subject::Age(place)).zip(self.days(Subject::Attribute(place))).map(|(age, date)| date + age)
+                self.days(Subject::Age(place))?.checked_add(self.days(Subject::Attribute(place))?)
             }
             Subject::Reading(reader, slot) => {
                 let since = match reader {
@@ -94,7 +94,7 @@ impl User<'_, '_> {
                     _ => return None,
                 };
                 let date = self.days(Subject::Reading(reader, slot))?;
-                Some(date + self.days(Subject::Reading(since, slot)).unwrap_or(0))
+                date.checked_add(self.days(Subject::Reading(since, slot)).unwrap_or(0))
             }
             _ => None,
         });
@@ -104,7 +104,7 @@ impl User<'_, '_> {
     /// The date of an attribute with an age.
     fn date(&self, place: usize, as_of: Day) -> Option<Value<'static>> {
         match self.days(Subject::Age(place)) {
-            Some(age) => Some(Value::Date(Day::new(i64::from(as_of.number()) - age)?.number())),
+            Some(age) => Some(Value::Date(Day::new(i64::from(as_of.number()).checked_sub(age)?)?.number())),
             None => Some(Value::Null),
         }
     }
@@ -120,9 +120,10 @@ impl User<'_, '_> {
                 .iter()
                 .filter_map(|cell| cell.span)
                 .find(|span| span.contains(age.into()))?;
-            let fits =
-                (0..=FOUR_YEARS).flat_map(|more| [age + i64::from(more), age - i64::from(more)]).find(|age| {
-                    let date = Day::new(i64::from(as_of.number()) - age);
+            let fits = (0..=FOUR_YEARS)
+                .flat_map(|more| [age.saturating_add(more.into()), age.saturating_sub(more.into())])
+                .find(|age| {
+                    let date = Day::new(i64::from(as_of.number()).saturating_sub(*age));
                     allowed.contains((*age).into())
                         && date.is_some_and(|date| as_of.days_until_anniversary(date) == wanted)
                 })?;

@@ -1,8 +1,7 @@
 //! A counterexample as JSON: a key for each axis that matters.
 
-use super::super::evaluate::{calendar, read_value};
 use super::super::print::{print, quoted};
-use super::super::{Constant, Expr, Name, Reader, name_of};
+use super::super::{Calendar, Constant, Expr, Name, Reader, name_of};
 use super::Check;
 use super::axis::Subject;
 use super::plan::through;
@@ -10,7 +9,6 @@ use crate::day::Day;
 
 impl Check<'_, '_> {
     pub(super) fn json(&self, example: &[(usize, Constant)]) -> String {
-        let _ = (calendar, read_value);
         let shown = example.iter().filter(|(axis, value)| self.plan.axes[*axis].compared || *value == Constant::Null);
         let entries = shown.map(|(axis, value)| {
             let (key, value) = self.entry(self.plan.axes[*axis].subject, value);
@@ -34,7 +32,11 @@ impl Check<'_, '_> {
                 }
                 _ => self
                     .metric(&|expr| {
+<<<<<<< HEAD
                         matches!(expr, Expr::Calendar { function: super::super::Calendar::Since, date }
+=======
+                        matches!(expr, Expr::Calendar { function: Calendar::DaysSince, date }
+>>>>>>> prove
                         if *through(self.model, date) == Expr::Name(Name::Attribute(place)))
                     })
                     .map_or((function("days_since", place), value.clone()), |name| (name, value)),

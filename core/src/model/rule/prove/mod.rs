@@ -11,7 +11,9 @@
 mod axis;
 mod build;
 mod confirm;
+mod cut;
 mod example;
+mod few;
 mod interval;
 mod lists;
 mod partial;
@@ -94,10 +96,11 @@ impl Model {
             ));
         }
         if check.search.is_exhausted() {
-            let most = format!(
-                "not decided: the questions take more than {CELLS} cells; what is missing here was not looked at"
-            );
-            check.findings.push(Finding::warning("", most));
+            let reason = match plan.too_large {
+                true => "the model compares too many things".to_owned(),
+                false => format!("the questions take more than {CELLS} cells"),
+            };
+            check.add(Finding::warning("", format!("not decided: {reason}; what is missing here was not looked at")));
         }
         check.findings
     }

@@ -11,15 +11,12 @@ use std::collections::{BTreeSet, HashMap};
 use rust_decimal::Decimal;
 
 use super::super::super::Model;
-use super::super::evaluate::{arithmetic, constant};
-use super::super::{Arithmetic, Calendar, Comparison, Expr, Function, Name, Reader, Test, Type, Value};
+use super::super::evaluate::constant;
+use super::super::{Arithmetic, Comparison, Expr, Name, Reader, Test, Type, Value};
 use super::axis::{Axis, Cell, Subject};
 use super::interval::Interval;
-use super::partial::call;
 use super::range::{Range, Ranges};
 
-/// The most values of an expression that is treated like a constant.
-const MOST_VALUES: usize = 200;
 /// The most cuts that are passed on, all steps counted: beyond, nothing is decided.
 const MOST_WORK: usize = 2_000_000;
 /// The most axes: beyond, nothing is decided.
@@ -37,12 +34,12 @@ pub(super) struct Plan<'m> {
     /// Whether the model asks for more than can be planned.
     pub(super) too_large: bool,
     /// Constants that a metric was cut at already.
-    cut_at: HashMap<usize, Vec<Value<'m>>>,
+    pub(super) cut_at: HashMap<usize, Vec<Value<'m>>>,
     /// Metrics and dimensions whose conditions are known.
     visited: Vec<Name>,
     /// Metrics that opaque expressions read.
     inner: Vec<usize>,
-    values: HashMap<usize, Option<Vec<Value<'m>>>>,
+    pub(super) values: HashMap<usize, Option<Vec<Value<'m>>>>,
     work: usize,
 }
 
@@ -103,7 +100,7 @@ impl<'m> Plan<'m> {
 
     // Axes
 
-    fn axis(&mut self, subject: Subject<'m>) -> usize {
+    pub(super) fn axis(&mut self, subject: Subject<'m>) -> usize {
         if let Some(known) = self.find(subject) {
             return known;
         }
@@ -133,7 +130,7 @@ impl<'m> Plan<'m> {
         self.axes.len() - 1
     }
 
-    fn cut_axis(&mut self, place: usize, at: &[Value<'m>]) {
+    pub(super) fn cut_axis(&mut self, place: usize, at: &[Value<'m>]) {
         let axis = &mut self.axes[place];
         axis.compared = true;
         for value in at {
@@ -146,7 +143,7 @@ impl<'m> Plan<'m> {
         }
     }
 
-    fn opaque(&mut self, expr: &'m Expr, at: &[Value<'m>]) {
+    pub(super) fn opaque(&mut self, expr: &'m Expr, at: &[Value<'m>]) {
         let place = self.axis(Subject::Opaque(expr));
         self.shortcuts.insert(expr, Shortcut::Axis(place));
         self.cut_axis(place, at);
@@ -195,7 +192,7 @@ impl<'m> Plan<'m> {
     // Conditions
 
     /// Cuts until the truth of the condition is the same throughout each cell.
-    fn condition(&mut self, expr: &'m Expr) {
+    pub(super) fn condition(&mut self, expr: &'m Expr) {
         if !self.spend(1) {
             return;
         }
@@ -285,6 +282,7 @@ impl<'m> Plan<'m> {
         }
     }
 
+<<<<<<< HEAD
     // Values
 
     /// Cuts until the place of the value among these, or its being NULL, is the same throughout each cell.
@@ -456,11 +454,8 @@ impl<'m> Plan<'m> {
         match expr {
             Expr::Name(Name::Score(place)) => self.score(*place),
             Expr::Name(Name::Dimension(place)) => self.dimension(*place),
-            Expr::Name(Name::Metric(place)) => {
-                if self.visit(Name::Metric(*place)) {
-                    self.fix(&self.model.metrics[*place]);
-                }
-            }
+            Expr::Name(Name::Metric(place)) if !self.visit(Name::Metric(*place)) => {}
+            Expr::Name(Name::Metric(place)) => self.fix(&self.model.metrics[*place]),
             Expr::Arithmetic { left, right, .. } => {
                 self.fix(left);
                 self.fix(right);
@@ -522,8 +517,10 @@ impl<'m> Plan<'m> {
         }
     }
 
+=======
+>>>>>>> prove
     /// Whether this is the first visit.
-    fn visit(&mut self, name: Name) -> bool {
+    pub(super) fn visit(&mut self, name: Name) -> bool {
         let first = !self.visited.contains(&name);
         if first {
             self.visited.push(name);
@@ -531,7 +528,7 @@ impl<'m> Plan<'m> {
         first
     }
 
-    fn spend(&mut self, work: usize) -> bool {
+    pub(super) fn spend(&mut self, work: usize) -> bool {
         self.work = self.work.saturating_add(work);
         if self.work.is_multiple_of(1024) {
             crate::patience::check();
@@ -540,72 +537,10 @@ impl<'m> Plan<'m> {
         !self.too_large
     }
 
-    /// The values that an expression can have besides NULL, where they are few.
-    fn values(&mut self, expr: &'m Expr) -> Option<Vec<Value<'m>>> {
-        let model = self.model;
-        let mut found: Vec<Value<'m>> = match expr {
-            Expr::Constant(constant) => vec![constant.value()],
-            Expr::Name(Name::Parameter(place)) => vec![Value::Number(model.parameters[*place])],
-            Expr::Name(Name::Score(place)) => {
-                (1..=model.scores[*place].bins).map(|score| Value::Number(score.into())).collect()
-            }
-            Expr::Name(Name::Dimension(place)) => {
-                let dimension = &model.dimensions[*place];
-                let layers = 0..dimension.layers.len() + usize::from(dimension.default);
-                layers.map(|layer| Value::Text(model.dimension_layer(*place, layer))).collect()
-            }
-            Expr::Name(Name::Metric(place)) => {
-                if let Some(known) = self.values.get(place) {
-                    return known.clone();
-                }
-                let found = self.values(&model.metrics[*place]);
-                self.values.insert(*place, found.clone());
-                found?
-            }
-            _ if type_of(model, expr) == Some(Type::Boolean) => vec![Value::Boolean(true), Value::Boolean(false)],
-            Expr::Negate(inner) => {
-                let zero = Value::Number(Decimal::ZERO);
-                self.values(inner)?.into_iter().map(|value| arithmetic(Arithmetic::Subtract, zero, value)).collect()
-            }
-            Expr::Arithmetic { op, left, right } => {
-                let (left, right) = (self.values(left)?, self.values(right)?);
-                let pairs = left.iter().flat_map(|left| right.iter().map(move |right| (*left, *right)));
-                pairs.map(|(left, right)| arithmetic(*op, left, right)).collect()
-            }
-            Expr::Call { function: Function::Nullif, arguments } => self.values(&arguments[0])?,
-            Expr::Call { function: Function::Coalesce | Function::Least | Function::Greatest, arguments } => {
-                let all = arguments.iter().map(|argument| self.values(argument));
-                all.collect::<Option<Vec<_>>>()?.concat()
-            }
-            Expr::Call { function, arguments } => {
-                let first = self.values(&arguments[0])?;
-                let decimals = match arguments.get(1) {
-                    Some(decimals) => self.values(decimals)?.first().copied(),
-                    None => None,
-                };
-                let arguments = first.into_iter().map(|value| [Some(value), decimals].into_iter().flatten().collect());
-                arguments.map(|arguments: Vec<_>| call(*function, &arguments)).collect()
-            }
-            Expr::Case { branches, otherwise } => {
-                let results = branches.iter().map(|(_, then)| then).chain(otherwise.as_deref());
-                results.map(|then| self.values(then)).collect::<Option<Vec<_>>>()?.concat()
-            }
-            _ => return None,
-        };
-        found.retain(|value| *value != Value::Null);
-        let mut distinct = Vec::with_capacity(found.len());
-        for value in found {
-            if !distinct.contains(&value) {
-                distinct.push(value);
-            }
-        }
-        (distinct.len() <= MOST_VALUES).then_some(distinct)
-    }
-
     // Dates beside the day of the reading
 
     /// The days from a date to the reading, as an axis.
-    fn age(&mut self, date: &'m Expr) -> Option<usize> {
+    pub(super) fn age(&mut self, date: &'m Expr) -> Option<usize> {
         match through(self.model, date) {
             Expr::Name(Name::Attribute(place)) => Some(self.axis(Subject::Age(*place))),
             Expr::Reading { reader: Reader::LastDay, slot, .. } => {

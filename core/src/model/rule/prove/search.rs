@@ -304,48 +304,15 @@ impl<'p, 'm> Search<'p, 'm> {
                 self.assume(axis, before[axis]);
             }
         }
+        // an opaque expression has no value that could be given to a user
+        let opaque = self.plan.opaque.iter().any(|axis| self.assumed[*axis].is_some());
         // what goes together often depends on which value is chosen first
-        let attempts = if self.is_doubtful() { 0 } else { ATTEMPTS };
+        let attempts = if opaque { 0 } else { ATTEMPTS };
         let example = (0..attempts).find_map(|attempt| confirm(self.plan, wishes, self.values(attempt)?));
         for (axis, cell) in before.into_iter().enumerate().filter(|(_, cell)| cell.is_some()) {
             self.assume(axis, cell);
         }
         example
-    }
-
-    /// Whether things are assumed together of which no axiom says how they are connected.
-    fn is_doubtful(&self) -> bool {
-        let span = |subject| self.plan.find(subject).and_then(|place| self.assumed[place]).and_then(|cell| cell.span);
-        let assumed = |place: &usize| self.assumed[*place].is_some_and(|cell| cell.example != Constant::Null);
-        // a date and its distance from the day of the reading tell that day, which must be one
-        let mut days_told = 0;
-        let opaque = |(place, axis): (usize, &Axis<'m>)| {
-            self.assumed[place].is_some() && matches!(axis.subject, Subject::Opaque(_))
-        };
-        let mut doubtful = self.plan.axes.iter().enumerate().any(opaque);
-        for (place, axis) in self.plan.axes.iter().enumerate().filter(|(place, _)| assumed(place)) {
-            match axis.subject {
-                Subject::AsOf => days_told += 1,
-                Subject::Attribute(attribute) if span(Subject::Age(attribute)).is_some() => days_told += 1,
-                Subject::Anniversary(attribute) => {
-                    let age = span(Subject::Age(attribute)).unwrap_or(Interval::ALL);
-                    let ends = age.low.zip(age.high).map(|(low, high)| high.at - low.at);
-                    let a_year = ends.is_none_or(|length| length >= Decimal::from(366));
-                    let on_the_day = age.single() == Some(Decimal::ZERO)
-                        && self.assumed[place]
-                            .is_some_and(|cell| cell.span.is_some_and(|span| span.contains(Decimal::ZERO)));
-                    doubtful |= !(a_year || on_the_day) || span(Subject::Attribute(attribute)).is_some();
-                }
-                Subject::Reading(Reader::FirstDay | Reader::LastDay, slot) => {
-                    let source = self.plan.model.readings[slot].0;
-                    let dates = |place: &&usize| assumed(place) && self.plan.axes[**place].of_type == Type::Date;
-                    doubtful |= self.sources[source].iter().filter(dates).count() > 1;
-                    days_told += 1;
-                }
-                _ => {}
-            }
-        }
-        doubtful || days_told > 1
     }
 
     /// One value for each assumed axis, such that they go together.

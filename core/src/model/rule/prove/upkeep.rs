@@ -47,10 +47,9 @@ impl Check<'_, '_> {
         let model = self.model;
         let definition = &model.definition;
         let mut unused = |kind: &str, list: &str, names: Vec<&str>, is_used: &dyn Fn(usize) -> bool| {
-            for (place, name) in names.into_iter().enumerate().filter(|(place, _)| !is_used(*place)) {
+            for (_, name) in names.into_iter().enumerate().filter(|(place, _)| !is_used(*place)) {
                 let finding = format!("nothing uses {kind} \"{name}\"");
                 self.add(Finding::warning(format!("{list}.{name}"), finding));
-                let _ = place;
             }
         };
         let named = |name: fn(usize) -> Name| {
