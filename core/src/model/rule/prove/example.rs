@@ -32,11 +32,7 @@ impl Check<'_, '_> {
                 }
                 _ => self
                     .metric(&|expr| {
-<<<<<<< HEAD
-                        matches!(expr, Expr::Calendar { function: super::super::Calendar::Since, date }
-=======
-                        matches!(expr, Expr::Calendar { function: Calendar::DaysSince, date }
->>>>>>> prove
+                        matches!(expr, Expr::Calendar { function: Calendar::Since, date }
                         if *through(self.model, date) == Expr::Name(Name::Attribute(place)))
                     })
                     .map_or((function("days_since", place), value.clone()), |name| (name, value)),

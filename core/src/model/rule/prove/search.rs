@@ -6,7 +6,7 @@
 use rust_decimal::Decimal;
 
 use super::super::evaluate::compare;
-use super::super::{Comparison, Constant, Expr, Name, Reader, Type, Value};
+use super::super::{Comparison, Constant, Expr, Name, Value};
 use super::axis::{Axis, Cell, Subject};
 use super::confirm::confirm;
 use super::interval::Interval;
