@@ -111,6 +111,7 @@ fn preset(name: &str, parameters: default!(Jsonb, "'{}'")) -> ModelOut {
 }
 
 /// The models that come with the extension, with what each needs.
+#[allow(clippy::type_complexity)] // the schema generator reads the columns here
 #[pg_extern(immutable, parallel_safe)]
 fn presets() -> TableIterator<
     'static,
@@ -168,6 +169,7 @@ fn describe(model: ModelIn<'_>, lang: default!(&str, "'en'")) -> String {
 }
 
 /// The layers of a model in their order, the default last.
+#[allow(clippy::type_complexity)] // as above
 #[pg_extern(immutable, parallel_safe)]
 fn model_layers(
     model: ModelIn<'_>,

@@ -55,6 +55,7 @@ impl<'a> Search<'a> {
             let conjunction = &conjunctions[place];
             let (plan, tried) = self.plan(conjunction, layer, evaluation)?;
             if let Some(plan) = plan {
+                let plan = self.without_spare(plan, layer)?;
                 let steps = self.steps(conjunction, evaluation);
                 return Ok(Some(Way { layer, steps, plan }));
             }
@@ -64,6 +65,35 @@ impl<'a> Search<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The plan without events that another way of meeting the layer's condition spares.
+    fn without_spare(&self, plan: Plan<'a>, layer: Option<usize>) -> Result<Plan<'a>, ModelError> {
+        let mut plan = plan;
+        for place in 0..plan.events.len() {
+            // large steps first; the last ones are single events
+            let mut step = plan.events[place].events.next_power_of_two();
+            while step > 0 {
+                let new = plan.events[place];
+                let least = u32::try_from(new.days.max(1)).unwrap_or(u32::MAX);
+                let mut less = plan.clone();
+                less.events[place].events = new.events.saturating_sub(step);
+                if less.events[place].events >= least && self.ends_in(layer, &less)? {
+                    plan = less;
+                } else {
+                    step /= 2;
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Whether a plan that is carried out ends in the layer.
+    fn ends_in(&self, layer: Option<usize>, plan: &Plan<'a>) -> Result<bool, ModelError> {
+        let Some(outcome) = plan.carry_out(self.facts, self.as_of)? else { return Ok(false) };
+        let facts = outcome.facts(self.facts, plan);
+        let mut evaluation = Evaluation::new(self.model, &facts, outcome.as_of)?;
+        Ok(evaluation.in_population() && is_in(self.model, layer, &mut evaluation))
     }
 
     fn steps(&mut self, conjunction: &'a Conjunction, evaluation: &mut Evaluation<'a>) -> Vec<Step<'a>> {
