@@ -10,7 +10,7 @@ use strata_core::error::UserError;
 use strata_core::label::Label;
 use strata_core::ledger::Ledger;
 use strata_core::model::{
-    Definition, Evaluation, Facts, Mode, Model, Named, Number, ScoreDefinition, Type, Value, preset, presets,
+    Definition, Evaluation, Facts, Mode, Model, Named, Number, ScoreDefinition, Severity, Type, Value, preset, presets,
 };
 
 const TODAY: i32 = 9_000;
@@ -533,6 +533,17 @@ fn the_documentation_names_everything_of_a_preset() {
             let labels = [&label.en, &label.zh].map(|label| label.as_deref().unwrap());
             let row = format!("| `{name}` | {} | {} |", labels[0], labels[1]);
             assert!(section.contains(&row), "{heading}: {row}");
+        }
+    }
+}
+
+#[test]
+fn the_check_proves_every_preset_exclusive_and_complete() {
+    for preset in presets() {
+        for found in preset.model().check() {
+            // what a preset may be told: that it is to be calibrated, whom the default takes, that it has many layers
+            let harmless = found.severity == Severity::Note || found.finding.contains("stand side by side");
+            assert!(harmless, "{}: {}: {}", preset.name(), found.path, found.finding);
         }
     }
 }
