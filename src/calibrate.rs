@@ -5,12 +5,13 @@ use strata_core::model::{Asked, CalibrationState, CalibrationStateRef, ModelErro
 use strata_core::score::Push;
 
 use crate::error::{OrRaise, not_null, raise};
-use crate::model::{Arguments, ModelOut, ask, out};
+use crate::layer::{Arguments, ask};
+use crate::model::{ModelOut, out};
 use crate::pg::aggregate::{self, Growing};
 use crate::pg::call::Call;
 use crate::pg::varlena;
 
-::pgrx::extension_sql_file!("../sql/calibrate_agg.sql", name = "calibrate_agg", requires = ["model"]);
+::pgrx::extension_sql_file!("../sql/calibrate_agg.sql", name = "calibrate_agg", requires = ["layer"]);
 
 /// Argument places: (state, user_row record, model, as_of).
 const ARGUMENTS: Arguments = Arguments { row: 1, model: 2, as_of: 3 };

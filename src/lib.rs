@@ -5,6 +5,8 @@ mod bulk;
 mod calibrate;
 mod error;
 mod event;
+mod explain;
+mod layer;
 mod ledger;
 mod lifecycle;
 mod model;
