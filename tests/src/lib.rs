@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls};
 
+pub mod purchases;
+
 /// The cluster under test, as `scripts/cluster` describes it in the environment.
 #[derive(Debug)]
 pub struct Server {

@@ -1,11 +1,7 @@
 //! The laws of ledgers and of scores on real purchases, against computations in
 //! plain SQL that share no code with the extension.
 //!
-//! Three tables, each (customer, at, amount):
-//! - `cdnow`: the CDNOW master, 69,659 purchases by the day;
-//! - `lines`: Online Retail, 541,909 invoice lines with returns and with lines
-//!   of unknown customers, who stand as one NULL customer;
-//! - `orders`: the demo's orders, the same shop by the invoice.
+//! The tables are those of `strata_tests::purchases`, each (customer, at, amount).
 //!
 //! CDNOW and Online Retail lie outside the repository: without them the tests
 //! of those tables are skipped with a visible line.
@@ -13,13 +9,10 @@
 use std::sync::OnceLock;
 
 use postgres::Client;
-use strata_tests::{
-    analyst, assert_same_rows, copy_in, demo_orders, fresh_database, has_shared_data, refusal, run, shared_data, value,
-};
+use strata_tests::purchases::{CDNOW, ONLINE_RETAIL, load_cdnow, load_online_retail, load_orders};
+use strata_tests::{analyst, assert_same_rows, fresh_database, has_shared_data, refusal, run, value};
 
 const DATABASE: &str = "real_data";
-const CDNOW: &str = "cdnow/CDNOW_master.txt.xz";
-const ONLINE_RETAIL: &str = "online_retail/online_retail.csv.xz";
 
 /// A table of purchases and what is known of it from its publishers.
 struct Source {
@@ -63,11 +56,14 @@ fn database() -> Client {
         let mut client = fresh_database(DATABASE);
         if has_shared_data(CDNOW) {
             load_cdnow(&mut client);
+            finish(&mut client, "cdnow");
         }
         if has_shared_data(ONLINE_RETAIL) {
             load_online_retail(&mut client);
+            finish(&mut client, "lines");
         }
         load_orders(&mut client);
+        finish(&mut client, "orders");
     });
     analyst(DATABASE)
 }
@@ -75,49 +71,6 @@ fn database() -> Client {
 /// The tables that are there; the others are said to be skipped.
 fn sources() -> impl Iterator<Item = &'static Source> {
     SOURCES.iter().filter(|source| source.needs.is_none_or(has_shared_data))
-}
-
-fn load_cdnow(client: &mut Client) {
-    let text = shared_data(CDNOW).expect("it was there");
-    let rows: String = text
-        .lines()
-        .skip(1)
-        .map(|line| {
-            let [customer, day, _, dollars] = line.split_whitespace().collect::<Vec<_>>()[..] else {
-                panic!("not four columns: {line}");
-            };
-            format!("{customer}\t{day}\t{dollars}\n")
-        })
-        .collect();
-    run(client, "CREATE TABLE cdnow (customer bigint NOT NULL, at date NOT NULL, amount numeric NOT NULL)");
-    copy_in(client, "COPY cdnow FROM STDIN", rows.as_bytes());
-    finish(client, "cdnow");
-}
-
-fn load_online_retail(client: &mut Client) {
-    let text = shared_data(ONLINE_RETAIL).expect("it was there");
-    run(
-        client,
-        "CREATE TABLE lines (
-             invoice text NOT NULL, stock_code text NOT NULL, description text, quantity integer NOT NULL,
-             at timestamp NOT NULL, price numeric NOT NULL, customer bigint, country text NOT NULL,
-             amount numeric GENERATED ALWAYS AS (quantity * price) STORED)",
-    );
-    let copy = "COPY lines (invoice, stock_code, description, quantity, at, price, customer, country)
-                FROM STDIN (FORMAT csv, HEADER)";
-    copy_in(client, copy, text.as_bytes());
-    finish(client, "lines");
-}
-
-fn load_orders(client: &mut Client) {
-    run(
-        client,
-        "CREATE TABLE orders (
-             invoice text PRIMARY KEY, customer bigint NOT NULL, at timestamp NOT NULL, country text NOT NULL,
-             amount numeric NOT NULL)",
-    );
-    copy_in(client, "COPY orders FROM STDIN (FORMAT csv, HEADER)", demo_orders().as_bytes());
-    finish(client, "orders");
 }
 
 /// The table's ledgers, and per customer the three values by plain SQL, to be scored.
