@@ -23,7 +23,7 @@ pub use definition::{
 };
 pub use error::ModelError;
 pub use rule::evaluate::{Evaluation, Facts};
-pub use rule::prove::{CELLS, CELLS_PER_QUESTION, Finding, Severity};
+pub use rule::prove::{Finding, STEPS, STEPS_PER_QUESTION, Severity};
 pub use rule::{Type, Value};
 
 use error::suggestion;
