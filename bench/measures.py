@@ -73,6 +73,7 @@ class Measure:
     as_of: str = TODAY
     same_answer: bool = False  # the first column of both answers must be equal
     repeated: bool = True  # False: once is enough
+    asked_users: float | None = None  # users a second on one core at least, instead of a ratio
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,42 @@ HANDWRITTEN_RFM = file("handwritten_rfm.sql")
 HANDWRITTEN_SUMMARY = file("handwritten_summary.sql").replace(":handwritten_rfm", HANDWRITTEN_RFM)
 
 
+# A model of 3 metrics, 3 scores and 11 layers, calibrated once and then asked about every ledger. OFFSET 0 keeps the
+# planner from evaluating an expression twice.
+RFM_SCORED = (
+    "SELECT count(segment) FROM (SELECT strata.rfm_segment(strata.rfm_score(strata.recency(ledger, DATE :'as_of'),"
+    " strata.frequency(ledger, DATE :'as_of', 365), strata.monetary(ledger, DATE :'as_of', 365), cuts)) AS segment"
+    " FROM ledgers, models OFFSET 0) AS scored"
+)
+
+
+def model(call, of="*", settings=SERIAL):
+    return Postgres(
+        f"SELECT count({of}) FROM (SELECT strata.{call} AS answer FROM (SELECT ledger AS orders FROM ledgers) AS t,"
+        " models AS m OFFSET 0) AS answers",
+        settings,
+        keeps=(call.split("(")[0],),
+    )
+
+
+def models():
+    def users(key, name, ours, asked=None):
+        return Measure(key, name, ours, Postgres(RFM_SCORED, SERIAL), "readers, rfm_score, rfm_segment", asked_users=asked)
+
+    yield users("model_layer", "layer_assign(), rfm_eleven", model("layer_assign(t, m.model, DATE :'as_of')", "answer"), 1e6)
+    yield users("model_evaluate", "evaluate(), rfm_eleven", model("evaluate(t, m.model, DATE :'as_of')", "(answer).next_change"), 0.5e6)
+    yield users("model_distance", "distance(), rfm_eleven", model("distance(t, m.model, 'champions', DATE :'as_of')", "answer"))
+    yield users(
+        "model_calibrate", "calibrate_agg(), rfm_eleven",
+        Postgres(
+            "SELECT strata.calibrate_agg(t, m.model, DATE :'as_of') IS NULL"
+            " FROM (SELECT ledger AS orders FROM ledgers) AS t, models AS m",
+            SERIAL,
+            keeps=("calibrate_agg(",),
+        ),
+    )
+
+
 def measure(key, name, ours, peer, peer_name="GROUP BY", **more):
     return Measure(key, name, ours, peer, peer_name, **more)
 
@@ -193,6 +230,8 @@ MEASURES = [
     measure("summary_duckdb", "rfm_summary()", RFM_SUMMARY, DuckDB(HANDWRITTEN_SUMMARY), "DuckDB", asked=1.3, goal=1.0),
     measure("summary_past", "rfm_summary() of a past date, stored ledgers", SUMMARY_FROM_LEDGERS,
             DuckDB(HANDWRITTEN_SUMMARY), "DuckDB", asked=0.5, as_of=PAST),
+    # Models.
+    *models(),
     # Difficult users and other key types.
     *variants(),
 ]

@@ -167,3 +167,32 @@ COMMENT ON FUNCTION bulk_agg_serialize(internal) IS 'part of a parallel worker a
 COMMENT ON FUNCTION bulk_agg_deserialize(bytea, internal) IS 'part of a parallel worker as it was sent';
 COMMENT ON FUNCTION bulk_agg_combine(internal, internal) IS 'combine function of bulk_agg';
 COMMENT ON FUNCTION bulk_agg_final(internal) IS 'final function of bulk_agg';
+
+-- Models
+COMMENT ON TYPE model IS 'a segmentation model: who is counted, what is measured, how it is cut, and which layers there are';
+COMMENT ON TYPE evaluation IS 'what a model says of a user: layer, layers, scores, and the first date on which they can change by themselves';
+COMMENT ON FUNCTION model_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION model_out(model) IS 'I/O';
+COMMENT ON FUNCTION model_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION model_send(model) IS 'I/O';
+COMMENT ON CAST (json AS model) IS 'checks a definition';
+COMMENT ON CAST (jsonb AS model) IS 'checks a definition; jsonb has changed the order of its keys';
+COMMENT ON CAST (model AS json) IS 'the definition in canonical form';
+COMMENT ON CAST (model AS jsonb) IS 'the definition, without the order of its keys';
+COMMENT ON FUNCTION presets() IS 'the models that come with the extension, with what each needs';
+COMMENT ON FUNCTION preset(text, jsonb) IS 'a model that comes with the extension, with other values of its parameters where these are given';
+COMMENT ON FUNCTION set_parameters(model, jsonb) IS 'the same model with other values of its parameters';
+COMMENT ON FUNCTION layer_assign(record, model, date) IS 'layer of a user: the first that matches, or the default';
+COMMENT ON FUNCTION layers_assign(record, model, date) IS 'all layers of a user, or the one below its headings';
+COMMENT ON FUNCTION evaluate(record, model, date) IS 'layer, layers, scores and the first date on which they can change by themselves';
+COMMENT ON FUNCTION metrics(record, model, date) IS 'values of all metrics of a model by name';
+COMMENT ON FUNCTION calibrate_agg_transition(bytea, record, model, date) IS 'transition function of calibrate_agg';
+COMMENT ON FUNCTION calibrate_agg_combine(bytea, bytea) IS 'combine function of calibrate_agg';
+COMMENT ON FUNCTION calibrate_agg_final(bytea) IS 'final function of calibrate_agg';
+COMMENT ON AGGREGATE calibrate_agg(record, model, date) IS 'the model with cut points made from the users';
+COMMENT ON FUNCTION model_check(model) IS 'layers that never match, overlap or leave users out, and more that the author of a model should know';
+COMMENT ON FUNCTION model_layers(model) IS 'the layers of a model in their order, with labels';
+COMMENT ON FUNCTION explain(record, model, date) IS 'why a user is in a layer, and the nearest ways into better ones';
+COMMENT ON FUNCTION explain_text(record, model, date, text) IS 'why a user is in a layer, and the nearest ways into better ones, in words';
+COMMENT ON FUNCTION distance(record, model, text, date) IS 'what is missing to a layer, by metric';
+COMMENT ON FUNCTION describe(model, text) IS 'a model in words';

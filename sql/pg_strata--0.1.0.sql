@@ -65,6 +65,20 @@ CREATE TYPE rfm_cuts (
     STORAGE = extended
 );
 
+CREATE TYPE model;
+CREATE FUNCTION model_in(cstring) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_in_wrapper';
+CREATE FUNCTION model_out(model) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_out_wrapper';
+CREATE FUNCTION model_recv(internal) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_recv_wrapper';
+CREATE FUNCTION model_send(model) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_send_wrapper';
+CREATE TYPE model (
+    INPUT = model_in,
+    OUTPUT = model_out,
+    RECEIVE = model_recv,
+    SEND = model_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
 CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);
 /* </end connected objects> */
 
@@ -372,6 +386,51 @@ CREATE FUNCTION rfm_summary(
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/model.rs
+-- requires:
+--   rfm_job
+
+-- Models: what asks a model about a row. The row's columns are matched by their names.
+
+CREATE CAST (json AS model) WITH INOUT AS ASSIGNMENT;
+CREATE CAST (jsonb AS model) WITH INOUT AS ASSIGNMENT;
+CREATE CAST (model AS json) WITH INOUT;
+CREATE CAST (model AS jsonb) WITH INOUT;
+
+CREATE TYPE evaluation AS (layer text, layers text[], scores smallint[], next_change date);
+
+CREATE FUNCTION layer_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'layer_assign';
+CREATE FUNCTION layers_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text[] IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'layers_assign';
+CREATE FUNCTION evaluate(user_row record, model model, as_of date DEFAULT NULL) RETURNS evaluation IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'evaluate';
+CREATE FUNCTION metrics(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'metrics';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/calibrate.rs
+-- requires:
+--   model
+
+-- calibrate_agg. The state is a flat bytea that carries the model: parallel workers and sharded servers can ship it.
+
+CREATE FUNCTION calibrate_agg_transition(bytea, record, model, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_transition';
+CREATE FUNCTION calibrate_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_combine';
+CREATE FUNCTION calibrate_agg_final(bytea) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_final_wrapper';
+CREATE AGGREGATE calibrate_agg(user_row record, model model, as_of date) (SFUNC = calibrate_agg_transition, STYPE = bytea, SSPACE = 65536, FINALFUNC = calibrate_agg_final, COMBINEFUNC = calibrate_agg_combine, PARALLEL = SAFE);
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- requires:
+--   calibrate_agg
+
+-- Why a user is in a layer, and what is missing to another.
+
+CREATE FUNCTION explain(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'explain';
+CREATE FUNCTION explain_text(user_row record, model model, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'explain_text';
+CREATE FUNCTION distance(user_row record, model model, layer text, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'distance';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/ledger.rs
 -- pg_strata::ledger::active_days
 CREATE  FUNCTION "active_days"(
@@ -395,6 +454,12 @@ CREATE  FUNCTION "average_amount"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'average_amount_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/calibrate.rs
+-- pg_strata::calibrate::calibrate_agg_final
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -451,6 +516,18 @@ AS 'MODULE_PATHNAME', 'credit_amount_wrapper';
 -- src/score.rs
 -- pg_strata::score::cuts_send
 -- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::describe
+CREATE  FUNCTION "describe"(
+	"model" model, /* ModelIn < '_ > */
+	"lang" TEXT DEFAULT 'en' /* & str */
+) RETURNS TEXT /* String */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'describe_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -743,10 +820,68 @@ CREATE  FUNCTION "lifecycle_stage"(
 	"registered" date, /* Option < Date > */
 	"as_of" date, /* Option < Date > */
 	"options" jsonb DEFAULT '{}' /* Option < JsonB > */
-) RETURNS TEXT /* & '_ str */
+) RETURNS TEXT /* String */
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'lifecycle_stage_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_check
+CREATE  FUNCTION "model_check"(
+	"model" model /* ModelIn < '_ > */
+) RETURNS TABLE (
+	"severity" TEXT,  /* String */
+	"path" TEXT,  /* String */
+	"finding" TEXT,  /* String */
+	"counterexample" jsonb  /* Option < Jsonb > */
+)
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_check_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_layers
+CREATE  FUNCTION "model_layers"(
+	"model" model /* ModelIn < '_ > */
+) RETURNS TABLE (
+	"position" INT,  /* i32 */
+	"layer" TEXT,  /* String */
+	"label_en" TEXT,  /* String */
+	"label_zh" TEXT,  /* String */
+	"parent" TEXT,  /* Option < String > */
+	"meta" jsonb  /* Option < Jsonb > */
+)
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_layers_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_out
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_send
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -760,6 +895,38 @@ CREATE  FUNCTION "monetary"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'monetary_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::preset
+CREATE  FUNCTION "preset"(
+	"name" TEXT, /* & str */
+	"parameters" jsonb DEFAULT '{}' /* Jsonb */
+) RETURNS model /* ModelOut */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'preset_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::presets
+CREATE  FUNCTION "presets"() RETURNS TABLE (
+	"preset" TEXT,  /* String */
+	"label_en" TEXT,  /* String */
+	"label_zh" TEXT,  /* String */
+	"about_en" TEXT,  /* String */
+	"about_zh" TEXT,  /* String */
+	"mode" TEXT,  /* & '_ str */
+	"sources" TEXT[],  /* Vec < String > */
+	"attributes" jsonb,  /* Jsonb */
+	"parameters" jsonb,  /* Jsonb */
+	"needs_calibration" bool  /* bool */
+)
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'presets_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -856,6 +1023,18 @@ CREATE  FUNCTION "score"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'score_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::set_parameters
+CREATE  FUNCTION "set_parameters"(
+	"model" model, /* ModelIn < '_ > */
+	"parameters" jsonb /* Jsonb */
+) RETURNS model /* ModelOut */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'set_parameters_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1043,5 +1222,34 @@ COMMENT ON FUNCTION bulk_agg_serialize(internal) IS 'part of a parallel worker a
 COMMENT ON FUNCTION bulk_agg_deserialize(bytea, internal) IS 'part of a parallel worker as it was sent';
 COMMENT ON FUNCTION bulk_agg_combine(internal, internal) IS 'combine function of bulk_agg';
 COMMENT ON FUNCTION bulk_agg_final(internal) IS 'final function of bulk_agg';
+
+-- Models
+COMMENT ON TYPE model IS 'a segmentation model: who is counted, what is measured, how it is cut, and which layers there are';
+COMMENT ON TYPE evaluation IS 'what a model says of a user: layer, layers, scores, and the first date on which they can change by themselves';
+COMMENT ON FUNCTION model_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION model_out(model) IS 'I/O';
+COMMENT ON FUNCTION model_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION model_send(model) IS 'I/O';
+COMMENT ON CAST (json AS model) IS 'checks a definition';
+COMMENT ON CAST (jsonb AS model) IS 'checks a definition; jsonb has changed the order of its keys';
+COMMENT ON CAST (model AS json) IS 'the definition in canonical form';
+COMMENT ON CAST (model AS jsonb) IS 'the definition, without the order of its keys';
+COMMENT ON FUNCTION presets() IS 'the models that come with the extension, with what each needs';
+COMMENT ON FUNCTION preset(text, jsonb) IS 'a model that comes with the extension, with other values of its parameters where these are given';
+COMMENT ON FUNCTION set_parameters(model, jsonb) IS 'the same model with other values of its parameters';
+COMMENT ON FUNCTION layer_assign(record, model, date) IS 'layer of a user: the first that matches, or the default';
+COMMENT ON FUNCTION layers_assign(record, model, date) IS 'all layers of a user, or the one below its headings';
+COMMENT ON FUNCTION evaluate(record, model, date) IS 'layer, layers, scores and the first date on which they can change by themselves';
+COMMENT ON FUNCTION metrics(record, model, date) IS 'values of all metrics of a model by name';
+COMMENT ON FUNCTION calibrate_agg_transition(bytea, record, model, date) IS 'transition function of calibrate_agg';
+COMMENT ON FUNCTION calibrate_agg_combine(bytea, bytea) IS 'combine function of calibrate_agg';
+COMMENT ON FUNCTION calibrate_agg_final(bytea) IS 'final function of calibrate_agg';
+COMMENT ON AGGREGATE calibrate_agg(record, model, date) IS 'the model with cut points made from the users';
+COMMENT ON FUNCTION model_check(model) IS 'layers that never match, overlap or leave users out, and more that the author of a model should know';
+COMMENT ON FUNCTION model_layers(model) IS 'the layers of a model in their order, with labels';
+COMMENT ON FUNCTION explain(record, model, date) IS 'why a user is in a layer, and the nearest ways into better ones';
+COMMENT ON FUNCTION explain_text(record, model, date, text) IS 'why a user is in a layer, and the nearest ways into better ones, in words';
+COMMENT ON FUNCTION distance(record, model, text, date) IS 'what is missing to a layer, by metric';
+COMMENT ON FUNCTION describe(model, text) IS 'a model in words';
 /* </end connected objects> */
 

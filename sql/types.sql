@@ -54,4 +54,18 @@ CREATE TYPE rfm_cuts (
     STORAGE = extended
 );
 
+CREATE TYPE model;
+CREATE FUNCTION model_in(cstring) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_in_wrapper';
+CREATE FUNCTION model_out(model) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_out_wrapper';
+CREATE FUNCTION model_recv(internal) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_recv_wrapper';
+CREATE FUNCTION model_send(model) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'model_send_wrapper';
+CREATE TYPE model (
+    INPUT = model_in,
+    OUTPUT = model_out,
+    RECEIVE = model_recv,
+    SEND = model_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
 CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);

@@ -2,10 +2,12 @@
 //! Everything unsafe lives in [`pg`].
 
 mod bulk;
+mod calibrate;
 mod error;
 mod event;
 mod ledger;
 mod lifecycle;
+mod model;
 mod pg;
 mod rfm;
 mod rfm_job;

@@ -3,9 +3,10 @@
 use std::ffi::{CStr, CString};
 
 use pgrx::prelude::*;
+use strata_core::label::Lang;
+use strata_core::model::scheme::Scheme;
 use strata_core::score::{
-    Decimal, Lang, RfmConfig, RfmCuts, RfmCutsState, RfmCutsStateRef, RfmRow, RfmScores, Scheme, Split, Ties,
-    rfm_group as group_of,
+    Decimal, RfmConfig, RfmCuts, RfmCutsState, RfmCutsStateRef, RfmRow, RfmScores, Split, Ties, rfm_group as group_of,
 };
 
 use crate::error::{OrRaise, not_null, raise};
@@ -154,7 +155,7 @@ unsafe extern "C-unwind" fn rfm_score(fcinfo: pg_sys::FunctionCallInfo) -> pg_sy
     }
     let row = RfmRow { recency: recency.value() as i32, frequency: frequency.value() as i64, monetary };
     let RfmScores { r, f, m } = scoring.cuts.score(row);
-    scoring.row_type.value([r, f, m].map(|score| pg_sys::Datum::from(score as i16)))
+    scoring.row_type.value([r, f, m].map(|score| Some(pg_sys::Datum::from(score as i16))))
 }
 
 /// An argument's scores; `None` where the row or any of its scores is NULL.

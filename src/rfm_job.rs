@@ -4,8 +4,10 @@ use pgrx::prelude::*;
 use rust_decimal::{Decimal, RoundingStrategy};
 use strata_core::bulk::{Key, Metrics};
 use strata_core::day::Day;
+use strata_core::label::Lang;
 use strata_core::ledger::Window;
-use strata_core::score::{Bins, Lang, RfmConfig, RfmCuts, RfmRow, RfmScores, Scheme, Split, Ties, rfm_group};
+use strata_core::model::scheme::Scheme;
+use strata_core::score::{Bins, RfmConfig, RfmCuts, RfmRow, RfmScores, Split, Ties, rfm_group};
 
 use crate::bulk::{build, refuse_text_as_type};
 use crate::error::{OrRaise, not_null, raise};

@@ -2,17 +2,15 @@
 //!
 //! * [`ledger`]: a user's activity as one small value that merges, retracts and can be read as of any day.
 //! * [`bulk`]: all users at once, partitioned by hash and folded in the cache.
-//! * [`model`]: definitions that are checked, evaluated, proved, explained and timed.
-//! * [`score`]: cut points, tie policies, RFM scores and segment maps.
+//! * [`model`]: definitions that are checked, evaluated, proved, explained and timed; presets among them.
+//! * [`score`]: cut points, tie policies, RFM scores and groups.
 //! * [`patience`]: how long steps can be ended from outside.
-//! * [`lifecycle`]: the stage of a user in the customer lifecycle.
 
 pub mod bulk;
 pub mod day;
 pub mod error;
 pub mod label;
 pub mod ledger;
-pub mod lifecycle;
 pub mod model;
 pub mod money;
 pub mod patience;

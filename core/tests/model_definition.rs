@@ -75,3 +75,28 @@ fn what_is_wrong_is_said_with_its_place() {
     }
     assert_eq!(refusal("recency(orders)", "recencyy(orders)").1.as_deref(), Some("Did you mean recency?"));
 }
+
+#[test]
+fn the_order_of_names_may_be_lost() {
+    let json = |metrics: &str, scores: &str| {
+        format!(
+            r#"{{"name": "m", "sources": ["o"], "metrics": {{{metrics}}}, "scores": {{{scores}}},
+                "layers": [{{"name": "a", "when": "s2 = 2"}}], "default": {{"name": "b"}}}}"#
+        )
+    };
+    let (a, b, c) = (r#""recency": "recency(o)""#, r#""b": "recency + 1""#, r#""a": "b * 2""#);
+    let (s1, s2) = (r#""s1": {"of": "a", "cuts": [3]}"#, r#""s2": {"of": "s1", "cuts": [2]}"#);
+    let ordered: Model = json(&[a, b, c].join(", "), &[s1, s2].join(", ")).parse().unwrap();
+    for metrics in [[c, b, a], [b, c, a], [c, a, b]] {
+        let model: Model = json(&metrics.join(", "), &[s2, s1].join(", ")).parse().unwrap();
+        let names: Vec<&str> = model.definition().metrics.names().collect();
+        assert_eq!(names, ["recency", "b", "a"]);
+        assert_eq!(model, ordered);
+    }
+    let round = json(r#""x": "y + 1", "y": "x + 1""#, "").replace("s2 = 2", "x > 1").parse::<Model>().unwrap_err();
+    assert!(
+        round.to_string().contains("\"x\" cannot be used here")
+            || round.to_string().contains("\"y\" cannot be used here"),
+        "{round}"
+    );
+}

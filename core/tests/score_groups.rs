@@ -3,9 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use strata_core::error::UserError;
-use strata_core::score::{
-    Bins, Decimal, Group, Lang, RfmConfig, RfmCuts, RfmRow, SPLIT_NAMES, Scheme, Split, Ties, rfm_group,
-};
+use strata_core::label::Lang;
+use strata_core::model::scheme::Scheme;
+use strata_core::score::{Bins, Decimal, Group, RfmConfig, RfmCuts, RfmRow, SPLIT_NAMES, Split, Ties, rfm_group};
 
 fn row(recency: i32, frequency: i64, monetary: i64) -> RfmRow {
     RfmRow { recency, frequency, monetary: Decimal::from(monetary) }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use strata_core::error::{ErrorKind, UserError};
-use strata_core::score::{Bins, Group, Lang, RfmScores, Scheme, segment};
+use strata_core::label::Lang;
+use strata_core::model::scheme::Scheme;
+use strata_core::score::{Bins, Group, RfmScores};
 
 const ELEVEN: &str = "
     champions           555 554 544 545 454 455 445
@@ -63,6 +65,10 @@ fn scheme(name: &str) -> &'static Scheme {
     Scheme::by_name(name).unwrap()
 }
 
+fn label(name: &str, scores: Option<RfmScores>, lang: Lang) -> &'static str {
+    scheme(name).of_scores(scores).unwrap().label(lang)
+}
+
 fn cube() -> impl Iterator<Item = RfmScores> {
     (1..=5).flat_map(|r| (1..=5).flat_map(move |f| (1..=5).map(move |m| RfmScores { r, f, m })))
 }
@@ -83,7 +89,7 @@ fn eleven_maps_every_cell_of_the_cube_to_its_one_segment() {
     }
     assert_eq!(published.len(), 125);
     for scores in cube() {
-        let found = segment(scheme("eleven"), Some(scores), Lang::En).unwrap();
+        let found = label("eleven", Some(scores), Lang::En);
         assert_eq!(found, published[scores.code().as_str()], "{}", scores.code());
     }
 }
@@ -93,9 +99,9 @@ fn ten_maps_every_cell_to_the_one_rule_that_holds_and_ignores_money() {
     for scores in cube() {
         let within = |score: u8, [from, to]: [u8; 2]| (from..=to).contains(&score);
         let rules: Vec<_> = TEN.iter().filter(|(_, _, r, f)| within(scores.r, *r) && within(scores.f, *f)).collect();
-        let [(name, label, ..)] = rules[..] else { panic!("{} rules hold for {}", rules.len(), scores.code()) };
-        assert_eq!(segment(scheme("ten"), Some(scores), Lang::En).unwrap(), *name);
-        assert_eq!(segment(scheme("ten"), Some(scores), Lang::Zh).unwrap(), *label);
+        let [(name, zh, ..)] = rules[..] else { panic!("{} rules hold for {}", rules.len(), scores.code()) };
+        assert_eq!(label("ten", Some(scores), Lang::En), *name);
+        assert_eq!(label("ten", Some(scores), Lang::Zh), *zh);
     }
 }
 
@@ -134,8 +140,8 @@ fn segments_stand_best_first_with_their_labels_and_prospect_last() {
 #[test]
 fn without_scores_a_user_is_a_prospect() {
     for name in ["eleven", "ten"] {
-        assert_eq!(segment(scheme(name), None, Lang::En).unwrap(), "prospect");
-        assert_eq!(segment(scheme(name), None, Lang::Zh).unwrap(), "潜在用户");
+        assert_eq!(label(name, None, Lang::En), "prospect");
+        assert_eq!(label(name, None, Lang::Zh), "潜在用户");
     }
     assert_eq!(Scheme::eight().of_group(None).unwrap().label(Lang::Zh), "潜在用户");
 }

@@ -25,12 +25,27 @@ pub trait Growing {
 pub unsafe fn advance<S: Growing>(
     state: Option<pg_sys::Datum>,
     create: impl FnOnce(&mut [u8]),
+    change: impl FnMut(&mut [u8]) -> Option<usize>,
+) -> pg_sys::Datum {
+    // SAFETY: by the caller's word.
+    unsafe { advance_from::<S>(state, S::SMALLEST, create, change) }
+}
+
+/// The same for a state whose first size is known only at run time.
+///
+/// # Safety
+/// As for [`advance`].
+#[inline]
+pub unsafe fn advance_from<S: Growing>(
+    state: Option<pg_sys::Datum>,
+    smallest: usize,
+    create: impl FnOnce(&mut [u8]),
     mut change: impl FnMut(&mut [u8]) -> Option<usize>,
 ) -> pg_sys::Datum {
     let (mut value, mut body) = match state {
         Some(datum) => unsafe { own_state(datum) },
         None => {
-            let (value, body) = varlena::allocate(S::SMALLEST);
+            let (value, body) = varlena::allocate(smallest);
             create(body);
             (value, body)
         }

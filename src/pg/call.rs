@@ -69,6 +69,26 @@ impl<'a> Call<'a> {
         unsafe { pg_sys::get_fn_expr_argtype((*self.fcinfo).flinfo, index as i32) }
     }
 
+    /// Whether argument `index` is a constant of the statement: it never changes at this call site.
+    ///
+    /// (PostgreSQL's own get_fn_expr_arg_stable also counts parameters, whose values change from one run of a plan to the
+    /// next while fn_extra stays.)
+    pub fn is_constant(&self, index: usize) -> bool {
+        // SAFETY: fn_expr is NULL or the node of the call; of a FuncExpr, args is the list of its arguments.
+        unsafe {
+            let node = (*(*self.fcinfo).flinfo).fn_expr;
+            if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_FuncExpr {
+                return false;
+            }
+            let arguments = (*node.cast::<pg_sys::FuncExpr>()).args;
+            if arguments.is_null() || index >= (*arguments).length as usize {
+                return false;
+            }
+            let argument = (*(*arguments).elements.add(index)).ptr_value.cast::<pg_sys::Node>();
+            (*argument).type_ == pg_sys::NodeTag::T_Const
+        }
+    }
+
     /// What this call site keeps for as long as the statement's plan runs, made at its first call. A function asks for
     /// one type only. Some engines forget it between calls, so it must be no more than a cache.
     #[inline]

@@ -49,9 +49,10 @@ impl RowType {
         }
     }
 
-    /// A value of that type from as many attributes as it has.
-    pub fn value<const N: usize>(&self, mut attributes: [pg_sys::Datum; N]) -> pg_sys::Datum {
-        let mut nulls = [false; N];
+    /// A value of that type from as many attributes as it has; `None` is NULL.
+    pub fn value<const N: usize>(&self, attributes: [Option<pg_sys::Datum>; N]) -> pg_sys::Datum {
+        let mut nulls = attributes.map(|attribute| attribute.is_none());
+        let mut attributes = attributes.map(|attribute| attribute.unwrap_or(pg_sys::Datum::from(0)));
         // SAFETY: the description is alive, and the type is declared with N attributes.
         unsafe {
             assert_eq!((*self.0).natts as usize, N);

@@ -8,16 +8,21 @@
 //! * [`aggregate`]: transition states in memory that belongs to the executor;
 //! * [`window`]: the rows of a window function's partition;
 //! * [`composite`]: rows as values;
+//! * [`array`], [`json`]: arrays and `jsonb` as values;
+//! * [`row`]: rows of any type as arguments;
 //! * [`query`]: queries given as text: what they return, and running them;
 //! * [`rows`]: the answer of a set-returning function;
 //! * [`spill`]: temporary files.
 
 pub mod aggregate;
+pub mod array;
 pub mod call;
 pub mod composite;
 pub mod date;
+pub mod json;
 pub mod numeric;
 pub mod query;
+pub mod row;
 pub mod rows;
 pub mod spill;
 pub mod varlena;

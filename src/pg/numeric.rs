@@ -134,6 +134,21 @@ impl FromDatum for Exact {
     }
 }
 
+/// The decimal in a `numeric` datum, rounded to 28 digits; `None` for NaN, infinities and numbers that do not fit.
+///
+/// # Safety
+/// `datum` is a `numeric`.
+pub unsafe fn decimal_or_none(datum: pg_sys::Datum) -> Option<Decimal> {
+    // SAFETY: by the caller's word; a numeric is a varlena.
+    let parts = Parts::read(unsafe { bytes_of(datum) })?;
+    let exact = parts.mantissa().and_then(|(mantissa, scale)| Decimal::try_from_i128_with_scale(mantissa, scale).ok());
+    exact.or_else(|| {
+        // SAFETY: as above.
+        let number = unsafe { pgrx::AnyNumeric::from_datum(datum, false) }?;
+        number.to_string().parse().ok()
+    })
+}
+
 /// The decimal in a `numeric` datum; NaN, infinities and more than 28 digits raise.
 ///
 /// # Safety

@@ -25,6 +25,24 @@ pub unsafe fn bytes_of<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     }
 }
 
+/// A varlena as it stands, header and all: compressed, or only a pointer to where it is stored. Equal ones are equal
+/// values, as long as the statement runs; `None` for one in a form that says nothing about its value.
+///
+/// # Safety
+/// `datum` is a varlena.
+pub unsafe fn as_it_stands<'a>(datum: pg_sys::Datum) -> Option<&'a [u8]> {
+    // SAFETY: by the caller's word. A pointer to a stored value names that value: it does not change while a
+    // transaction can see it. Other pointers lead into memory that does.
+    unsafe {
+        let value: *mut pg_sys::varlena = datum.cast_mut_ptr();
+        let stored = pg_sys::vartag_external::VARTAG_ONDISK;
+        if pgrx::varatt_is_1b_e(value) && u32::from(pgrx::vartag_external(value)) != stored {
+            return None;
+        }
+        Some(std::slice::from_raw_parts(value.cast::<u8>(), pgrx::varsize_any(value)))
+    }
+}
+
 /// Whether a varlena has the 4-byte header and its bytes behind it.
 ///
 /// # Safety

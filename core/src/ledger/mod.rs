@@ -16,12 +16,14 @@ mod open;
 mod read;
 mod sealed;
 mod text;
+mod walk;
 
 pub use entry::Entry;
 pub use error::LedgerError;
 pub use open::{OpenLedger, Push, SMALLEST_OPEN};
 pub use read::{Reading, Window};
 pub use sealed::{Ledger, LedgerRef, sealed};
+pub use walk::{Unpacked, Walk};
 
 /// The format that this crate writes, and the only one so far.
 const VERSION: u8 = 1;

@@ -4,8 +4,8 @@ use rust_decimal::Decimal;
 
 use crate::day::Day;
 
-use super::LedgerError;
 use super::sealed::LedgerRef;
+use super::{Entry, LedgerError};
 
 /// The days that a reading counts: up to `as_of`, and with `days` only the last so many of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,38 +66,14 @@ pub struct Reading {
 impl LedgerRef<'_> {
     /// Reads the days of the window. An empty ledger gives zeros and no days.
     pub fn read(self, window: Window) -> Result<Reading, LedgerError> {
-        let mut reading = Reading {
-            as_of: window.as_of,
-            scale: self.scale(),
-            days: None,
-            first_net: 0,
-            active_days: 0,
-            events: 0,
-            gross: 0,
-            credits: 0,
-            entries: 0,
-        };
+        let mut reading = Reading::nothing(self.scale(), window.as_of);
         for entry in self.entries() {
             let entry = entry?;
             if entry.day > window.as_of {
                 break;
             }
-            if (entry.day.number() as i64) < window.first {
-                continue;
-            }
-            reading.entries += 1;
-            reading.gross += entry.gross as i128;
-            reading.credits += entry.credit as i128;
-            if entry.events > 0 {
-                reading.events += entry.events as i64;
-                reading.active_days += 1;
-                match &mut reading.days {
-                    Some((_, last)) => *last = entry.day,
-                    None => {
-                        reading.days = Some((entry.day, entry.day));
-                        reading.first_net = entry.gross - entry.credit;
-                    }
-                }
+            if (entry.day.number() as i64) >= window.first {
+                reading.add(&entry);
             }
         }
         Ok(reading)
@@ -105,6 +81,51 @@ impl LedgerRef<'_> {
 }
 
 impl Reading {
+    pub(super) fn nothing(scale: u8, as_of: Day) -> Self {
+        Self { as_of, scale, days: None, first_net: 0, active_days: 0, events: 0, gross: 0, credits: 0, entries: 0 }
+    }
+
+    /// Counts an entry of a later day than any before.
+    #[inline]
+    pub(super) fn add(&mut self, entry: &Entry) {
+        self.entries += 1;
+        self.gross += entry.gross as i128;
+        self.credits += entry.credit as i128;
+        if entry.events > 0 {
+            self.events += entry.events as i64;
+            self.active_days += 1;
+            match &mut self.days {
+                Some((_, last)) => *last = entry.day,
+                None => self.begin(entry),
+            }
+        }
+    }
+
+    /// Takes back the earliest entry. Where that was the first active day and another is left,
+    /// [`begin`](Self::begin) has to follow.
+    pub(super) fn drop_first(&mut self, entry: &Entry) {
+        self.entries -= 1;
+        self.gross -= entry.gross as i128;
+        self.credits -= entry.credit as i128;
+        if entry.events > 0 {
+            self.events -= entry.events as i64;
+            self.active_days -= 1;
+            if self.active_days == 0 {
+                (self.days, self.first_net) = (None, 0);
+            }
+        }
+    }
+
+    /// Makes an entry's day the first active day.
+    pub(super) fn begin(&mut self, entry: &Entry) {
+        self.days = Some((entry.day, self.last_day().unwrap_or(entry.day)));
+        self.first_net = entry.gross - entry.credit;
+    }
+
+    pub(super) fn move_to(&mut self, as_of: Day) {
+        self.as_of = as_of;
+    }
+
     /// Whether there is any entry, be it a credit.
     pub fn is_empty(&self) -> bool {
         self.entries == 0

@@ -146,6 +146,7 @@ impl<'a> LedgerRef<'a> {
 }
 
 /// The entries of a sealed ledger, read and checked one by one.
+#[derive(Debug, Clone)]
 pub struct Entries<'a> {
     rest: &'a [u8],
     before: Option<Day>,

@@ -232,6 +232,21 @@ impl Definition {
 
 const EXAMPLE: &str = r#"A small model: {"name": "activity", "sources": ["orders"], "metrics": {"recency": "recency(orders)"}, "layers": [{"name": "active", "when": "recency <= 30"}], "default": {"name": "silent"}}"#;
 
+impl Named<Number> {
+    /// Reads parameters: a JSON object of numbers.
+    ///
+    /// # Errors
+    /// Where it is anything else.
+    pub fn from_json(text: &str) -> Result<Self, ModelError> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = format!("parameters.{}", error.path());
+            ModelError::invalid(path.trim_end_matches(['.', '?']), error.inner().to_string())
+                .with_hint(r#"Parameters are numbers by name, for example {"window_days": 180}."#)
+        })
+    }
+}
+
 /// An exact decimal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Number(pub Decimal);
@@ -311,8 +326,29 @@ impl Serialize for Meta {
 impl<'de> Deserialize<'de> for Meta {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        RawValue::from_string(compact(raw.get())).map(Meta).map_err(de::Error::custom)
+        let json = compact(raw.get());
+        if nesting(&json) > MOST_NESTING {
+            return Err(de::Error::custom(format!("the JSON is nested more than {MOST_NESTING} deep")));
+        }
+        RawValue::from_string(json).map(Meta).map_err(de::Error::custom)
     }
+}
+
+/// The deepest nesting of free JSON.
+const MOST_NESTING: usize = 64;
+
+/// How deep brackets nest at most; those inside of strings count as well.
+fn nesting(json: &str) -> usize {
+    let step = |depth: isize, byte: u8| match byte {
+        b'[' | b'{' => depth + 1,
+        b']' | b'}' => depth - 1,
+        _ => depth,
+    };
+    let depths = json.bytes().scan(0isize, |depth, byte| {
+        *depth = step(*depth, byte);
+        Some(*depth)
+    });
+    depths.max().unwrap_or(0).unsigned_abs()
 }
 
 /// JSON without the spaces between its tokens.

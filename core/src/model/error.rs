@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::{ErrorKind, UserError};
 use crate::ledger::LedgerError;
+use crate::score::ScoreError;
 
 /// An error in a definition, or in the facts that a model is asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,17 +37,13 @@ impl ModelError {
         Self { kind: ErrorKind::NotReady, ..Self::invalid(path, message) }
     }
 
-    pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+    /// An error of another part of the crate, as it stands.
+    fn of(error: &impl UserError) -> Self {
+        Self { kind: error.kind(), path: String::new(), message: error.to_string(), hint: error.hint() }
     }
 
-    /// The same error, further out: `outer` is put before the path.
-    pub(crate) fn within(self, outer: &str) -> Self {
-        let path = match self.path.as_str() {
-            "" => outer.to_owned(),
-            inner => format!("{outer}.{inner}"),
-        };
-        Self { path, ..self }
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 
     pub fn path(&self) -> &str {
@@ -77,7 +74,13 @@ impl fmt::Display for ModelError {
 
 impl From<LedgerError> for ModelError {
     fn from(error: LedgerError) -> Self {
-        Self { kind: error.kind(), path: String::new(), message: error.to_string(), hint: error.hint() }
+        Self::of(&error)
+    }
+}
+
+impl From<ScoreError> for ModelError {
+    fn from(error: ScoreError) -> Self {
+        Self::of(&error)
     }
 }
 

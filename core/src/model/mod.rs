@@ -13,17 +13,29 @@ use rust_decimal::Decimal;
 use crate::label::{Label, Lang};
 use crate::score::{Best, Bins, Ties};
 
+mod calibrate;
 mod definition;
 mod error;
+mod json;
+mod lifecycle;
+mod order;
+mod preset;
 pub mod rule;
+pub mod scheme;
 
+pub use calibrate::{CalibrationState, CalibrationStateRef};
 pub use definition::{
     AttributeDefinition, CalibratedScore, Calibration, DefaultDefinition, Definition, DimensionDefinition,
     LayerDefinition, Meta, MetricDefinition, Mode, Named, Number, NumberOr, Ranking, ScoreDefinition, Sources,
 };
 pub use error::ModelError;
-pub use rule::evaluate::{Evaluation, Facts};
+pub use lifecycle::Lifecycle;
+pub use preset::{Preset, preset, presets};
+pub use rule::describe::describe;
+pub use rule::evaluate::{Answer, Evaluation, Facts, Room};
+pub use rule::explain::{explain, explain_text};
 pub use rule::prove::{Finding, STEPS, STEPS_PER_QUESTION, Severity};
+pub use rule::way::{Ways, distance};
 pub use rule::{Type, Value};
 
 use error::suggestion;
@@ -52,6 +64,8 @@ pub struct Model {
     layers: Vec<Layered>,
     /// The distinct (source, window) pairs that are read.
     readings: Vec<(usize, Option<i32>)>,
+    /// The places of the metrics that calibration collects, ascending.
+    calibrated_metrics: Vec<usize>,
 }
 
 /// A metric, or an earlier score, cut into 1..=bins.
@@ -130,12 +144,14 @@ impl Model {
     /// With the path of the place, the position in an expression, and a hint.
     pub fn new(mut definition: Definition) -> Result<Self, ModelError> {
         check_names(&definition)?;
+        order::put_in_order(&mut definition);
         let checked = Checked::of(&definition)?;
         let model = Self {
             parameters: checked.parameters,
             population: checked.population,
             metrics: checked.metrics,
             metric_types: checked.metric_types,
+            calibrated_metrics: calibrate::calibrated_metrics(&checked.scores),
             scores: checked.scores,
             dimensions: checked.dimensions,
             layers: checked.layers,
@@ -245,8 +261,27 @@ impl Model {
         }
     }
 
+    /// The type of a metric's value.
+    pub fn metric_type(&self, place: usize) -> Type {
+        self.metric_types[place]
+    }
+
+    /// A score that is given directly, NULL or a whole number.
+    ///
+    /// # Errors
+    /// For a score that is not one of 1..=bins.
+    pub fn given_score(&self, place: usize, value: Value<'_>) -> Result<Option<u8>, ModelError> {
+        let Some(number) = value.number() else { return Ok(None) };
+        let bins = self.scores[place].bins;
+        let found = (1..=bins).find(|score| Decimal::from(*score) == number);
+        found.map(Some).ok_or_else(|| {
+            let name = &self.definition.scores.0[place].0;
+            ModelError::invalid("", format!("score \"{name}\" is {number}, and goes from 1 to {bins}"))
+        })
+    }
+
     /// What has to be known of a user, where these metrics and scores are given.
-    pub fn needs(&self, given_metrics: &[bool], given_scores: &[bool]) -> Needs {
+    pub fn needs(&self, asked: Asked, given_metrics: &[bool], given_scores: &[bool]) -> Needs {
         let mut needs = Needs {
             sources: vec![false; self.definition.sources.0.len()],
             attributes: vec![false; self.definition.attributes.len()],
@@ -254,12 +289,22 @@ impl Model {
             uncalibrated: Vec::new(),
         };
         let mut seen = HashSet::new();
-        let every = (0..self.metrics.len()).map(Name::Metric);
-        let every = every.chain((0..self.scores.len()).map(Name::Score));
         let mut open: Vec<&Expr> = self.population.iter().collect();
-        open.extend(self.layers.iter().filter_map(|layer| layer.when.as_ref()));
-        // metrics and scores are answers as well
-        let mut names: Vec<Name> = every.collect();
+        let mut names: Vec<Name> = Vec::new();
+        if matches!(asked, Asked::Layers | Asked::Everything) {
+            open.extend(self.layers.iter().filter_map(|layer| layer.when.as_ref()));
+        }
+        if matches!(asked, Asked::Metrics | Asked::Everything) {
+            names.extend((0..self.metrics.len()).map(Name::Metric));
+        }
+        match asked {
+            Asked::Everything => names.extend((0..self.scores.len()).map(Name::Score)),
+            Asked::Calibration => {
+                let fitted = self.scores.iter().filter(|score| score.method != Method::Fixed);
+                open.extend(fitted.map(|score| self.metric_below(&score.of)));
+            }
+            Asked::Layers | Asked::Metrics => {}
+        }
         loop {
             while let Some(name) = names.pop() {
                 if !seen.insert(name) {
@@ -296,6 +341,14 @@ impl Model {
         needs
     }
 
+    /// The metric below a chain of scores of scores.
+    fn metric_below<'m>(&'m self, of: &'m Expr) -> &'m Expr {
+        match of {
+            Expr::Name(Name::Score(place)) => self.metric_below(&self.scores[*place].of),
+            metric => metric,
+        }
+    }
+
     /// Writes all expressions in canonical form.
     fn print_into(&self, definition: &mut Definition, requires: &[Expr]) {
         let print = |expr: &Expr| print(expr, &self.definition);
@@ -314,6 +367,19 @@ impl Model {
         }
         layers(&mut definition.layers, &self.layers);
     }
+}
+
+/// What a model is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The layer, or the layers.
+    Layers,
+    /// The metrics.
+    Metrics,
+    /// All there is.
+    Everything,
+    /// The values that calibration cuts.
+    Calibration,
 }
 
 /// What has to be known of a user.

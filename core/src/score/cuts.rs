@@ -9,6 +9,8 @@ use crate::patience;
 use super::{Best, Bins, CutsConfig, ScoreError, Ties, Total};
 
 const MOST_CUTS: usize = Bins::MAX as usize - 1;
+/// A few milliseconds of values.
+const PACE: usize = 1 << 16;
 
 /// The cut points of one metric over a set of users, with the sums that make both means exact.
 ///
@@ -88,21 +90,14 @@ impl Cuts {
         if users.checked_mul(Bins::MAX.into()).is_none() {
             return Err(ScoreError::OutOfRange { what: "the number of users" });
         }
-        let mut made =
-            Self { config, users, cuts: [Decimal::ZERO; MOST_CUTS], reached: 0, sum: Total::default(), score_sum: 0 };
-        let mut worse = 0;
-        for (value, equal) in worst_first.filter(|(_, count)| *count > 0) {
-            let score = config.ties.score(config.bins, worse, equal, users);
-            while made.reached + 1 < score {
-                made.cuts[usize::from(made.reached)] = value.normalize();
-                made.reached += 1;
-            }
-            made.sum.add(value, equal)?;
-            made.score_sum += u64::from(score) * equal;
-            worse += equal;
-        }
-        made.sum = made.sum.normalized();
-        Ok(Some(made))
+        let mut cuts = [Decimal::ZERO; MOST_CUTS];
+        let (mut sum, mut score_sum) = (Total::default(), 0);
+        let score = |worse, equal| config.ties.score(config.bins, worse, equal, users);
+        let reached = climb(&mut cuts, worst_first, score, |value, equal, score| {
+            score_sum += u64::from(score) * equal;
+            sum.add(value, equal)
+        })?;
+        Ok(Some(Self { config, users, cuts, reached: reached as u8, sum: sum.normalized(), score_sum }))
     }
 
     /// Cuts read back from a stored form; says what is wrong where no set of users can have them.
@@ -218,6 +213,32 @@ impl Cuts {
     }
 }
 
+/// Fills in cut points: cut `k` is the worst observed value that reaches score `k + 1`. Answers how many there are.
+///
+/// The values come worst first, each with its number of users. `score` says what a value reaches, from the number of
+/// users strictly worse and of those tied, never less than for a worse value; `each` then sees value, users and score.
+pub(super) fn climb(
+    cuts: &mut [Decimal],
+    worst_first: impl Iterator<Item = (Decimal, u64)>,
+    mut score: impl FnMut(u64, u64) -> u8,
+    mut each: impl FnMut(Decimal, u64, u8) -> Result<(), ScoreError>,
+) -> Result<usize, ScoreError> {
+    let (mut reached, mut worse) = (0, 0);
+    for (place, (value, equal)) in worst_first.filter(|(_, count)| *count > 0).enumerate() {
+        if place % PACE == PACE - 1 {
+            patience::check();
+        }
+        let score = score(worse, equal);
+        while reached + 1 < usize::from(score) && reached < cuts.len() {
+            cuts[reached] = value.normalize();
+            reached += 1;
+        }
+        each(value, equal, score)?;
+        worse += equal;
+    }
+    Ok(reached)
+}
+
 impl Best {
     /// Orders values by merit: `Greater` means better.
     pub(super) fn compare(self, a: Decimal, b: Decimal) -> Ordering {
@@ -251,7 +272,7 @@ pub(super) fn column<T>(rows: usize) -> Result<Vec<T>, ScoreError> {
     Ok(column)
 }
 
-fn push<T>(column: &mut Vec<T>, value: T) -> Result<(), ScoreError> {
+pub(super) fn push<T>(column: &mut Vec<T>, value: T) -> Result<(), ScoreError> {
     let refused = ScoreError::OutOfMemory { bytes: column.len().saturating_mul(2 * size_of::<T>()) };
     column.try_reserve(1).map_err(|_| refused)?;
     column.push(value);

@@ -24,14 +24,6 @@ pub enum ScoreError {
     FixedMissing,
     /// Constants came with a split that has no use for them.
     FixedUnused { split: String },
-    /// An option that does not exist.
-    UnknownOption { name: String, valid: Vec<&'static str> },
-    /// An option with a value that it cannot have.
-    OptionValue { name: String, value: String, expected: &'static str },
-    /// Two options contradict each other.
-    DormantNotBeforeChurned { dormant_days: i32, churned_days: i32 },
-    /// The options are not a JSON object.
-    OptionsMalformed { reason: String },
     /// Text that is not the text form of a value.
     Text { what: &'static str, reason: String },
     /// Bytes that are not the binary form of a value.
@@ -76,17 +68,6 @@ impl UserError for ScoreError {
                 "Give recency, frequency and monetary, for example fixed => ARRAY[30, 5, 1000].".into()
             }
             Self::FixedUnused { .. } => "Constants belong to split => 'fixed'.".into(),
-            Self::UnknownOption { valid, .. } => format!("Valid options are {}.", valid.join(", ")),
-            Self::OptionValue { name, expected, .. } => {
-                format!("It is {expected}, for example {{\"{name}\": {}}}.", example_of(name))
-            }
-            Self::DormantNotBeforeChurned { .. } => {
-                "A user is dormant first and churned later, for example {\"dormant_days\": 30, \"churned_days\": 90}."
-                    .into()
-            }
-            Self::OptionsMalformed { .. } => {
-                "Give a JSON object, for example {\"loyal_orders\": 5, \"churned_days\": 90}.".into()
-            }
             Self::Text { what: "rfm_cuts", .. } => format!("A valid value looks like {}.", super::text::RFM_EXAMPLE),
             Self::Text { .. } => format!("A valid value looks like {}.", super::text::CUTS_EXAMPLE),
             Self::TooManyRows { .. } => {
@@ -124,14 +105,6 @@ impl fmt::Display for ScoreError {
             }
             Self::FixedMissing => write!(f, "split \"fixed\" needs its three constants"),
             Self::FixedUnused { split } => write!(f, "split \"{split}\" takes no constants"),
-            Self::UnknownOption { name, .. } => write!(f, "unknown option \"{name}\""),
-            Self::OptionValue { name, value, expected } => {
-                write!(f, "option \"{name}\" must be {expected}, not {value}")
-            }
-            Self::DormantNotBeforeChurned { dormant_days, churned_days } => {
-                write!(f, "dormant_days ({dormant_days}) must be less than churned_days ({churned_days})")
-            }
-            Self::OptionsMalformed { reason } => write!(f, "malformed options: {reason}"),
             Self::Text { what, reason } => write!(f, "malformed {what}: {reason}"),
             Self::Corrupt { what, reason } => write!(f, "corrupt {what}: {reason}"),
             Self::OutOfRange { what } => write!(f, "{what} is out of range"),
@@ -147,14 +120,4 @@ impl std::error::Error for ScoreError {}
 
 fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
-}
-
-fn example_of(option: &str) -> &'static str {
-    match option {
-        "lang" => "\"zh\"",
-        "loyal_orders" => "5",
-        "paying_window_days" | "loyal_window_days" => "365",
-        "churned_days" => "90",
-        _ => "30",
-    }
 }

@@ -64,8 +64,7 @@ impl Split {
     }
 }
 
-/// One of the eight groups: `true` is high, and high recency means recent. [`Scheme::eight`](super::Scheme::eight)
-/// names it.
+/// One of the eight groups: `true` is high, and high recency means recent. The preset `rfm_eight` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Group {
     pub recency: bool,

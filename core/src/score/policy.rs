@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rust_decimal::Decimal;
+
 use super::ScoreError;
+use super::total::compare_fractions;
 
 /// The number of bins, 2..=10: scores run from 1 to this, this is best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +107,20 @@ impl Ties {
             Ties::Mid => 1 + count * (2 * worse + equal) / (2 * users),
         };
         u8::try_from(score).unwrap_or(bins.0)
+    }
+
+    /// Whether such a user gets above a border: a share of the users, counted from the worst. The borders `k / bins`
+    /// give the formula of [`score`](Self::score). Exact as well.
+    ///
+    /// Needs what `score` needs, and a border from 0 to 1.
+    pub(super) fn passes(self, border: Decimal, worse: u64, equal: u64, users: u64) -> bool {
+        let border = (border.mantissa().unsigned_abs(), 10_u128.pow(border.scale()));
+        let (worse, equal, users) = (u128::from(worse), u128::from(equal), u128::from(users));
+        match self {
+            Ties::Min => compare_fractions((worse, users), border).is_ge(),
+            Ties::Max => compare_fractions((worse + equal, users), border).is_gt(),
+            Ties::Mid => compare_fractions((2 * worse + equal, 2 * users), border).is_ge(),
+        }
     }
 }
 

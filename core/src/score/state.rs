@@ -10,7 +10,8 @@
 //! pushes again. Opening a state checks its header only, in constant time; merging and finishing check every entry that
 //! they read, so that garbage is an error and never a panic.
 //!
-//! The two kinds: [`CutsState`] keeps (value, count) pairs of 24 bytes, [`RfmCutsState`] one row of 28 bytes per user.
+//! The kinds: [`CutsState`] keeps (value, count) pairs of 24 bytes, [`RfmCutsState`] one row of 28 bytes per user; the
+//! calibration of a model keeps the pairs of several metrics, 26 bytes each, behind a header of its own.
 //! A state ends at [`MAX_STATE_BYTES`]: about 44 million distinct values, or 38 million users.
 
 use std::cmp::Ordering;
@@ -45,6 +46,9 @@ pub trait Entry: Copy {
     const KIND: u8;
     #[doc(hidden)]
     const WIDTH: usize;
+    /// What its owner needs of [`MAX_STATE_BYTES`] for a header of its own.
+    #[doc(hidden)]
+    const RESERVED: usize = 0;
     #[doc(hidden)]
     fn pack_config(config: Self::Config) -> [u8; 3];
     #[doc(hidden)]
@@ -133,15 +137,21 @@ impl<'a, E: Entry> StateMut<'a, E> {
     /// # Errors
     /// [`ScoreError::TooManyRows`] beyond [`MAX_STATE_BYTES`]; [`ScoreError::Corrupt`].
     pub fn push(&mut self, entry: E) -> Result<Push, ScoreError> {
-        if self.used == self.capacity()
-            && let Push::Full(len) = self.make_room(1)?
-        {
+        if let Push::Full(len) = self.reserve(1)? {
             return Ok(Push::Full(len));
         }
         let start = HEADER + self.used * E::WIDTH;
         entry.write(&mut self.bytes[start..start + E::WIDTH]);
         self.set_used(self.used + 1);
         Ok(Push::Done)
+    }
+
+    /// Makes room for so many entries, in place, or says how much room a grown state needs.
+    ///
+    /// # Errors
+    /// Those of [`push`](Self::push).
+    pub(crate) fn reserve(&mut self, entries: usize) -> Result<Push, ScoreError> {
+        if entries <= self.capacity() - self.used { Ok(Push::Done) } else { self.make_room(entries) }
     }
 
     /// Adds all entries of another state, or none and says how much room a grown state needs.
@@ -152,12 +162,10 @@ impl<'a, E: Entry> StateMut<'a, E> {
         if self.as_ref().config != other.config {
             return Err(ScoreError::ConfigChanged);
         }
-        for entry in other.entries.chunks_exact(E::WIDTH) {
-            E::read(entry).ok_or_else(|| corrupt("an entry is malformed"))?;
+        for entry in other.entries() {
+            entry?;
         }
-        if other.len() > self.capacity() - self.used
-            && let Push::Full(len) = self.make_room(other.len())?
-        {
+        if let Push::Full(len) = self.reserve(other.len())? {
             return Ok(Push::Full(len));
         }
         let start = HEADER + self.used * E::WIDTH;
@@ -183,7 +191,7 @@ impl<'a, E: Entry> StateMut<'a, E> {
         let left = E::compact(&mut self.bytes[HEADER..][..self.used * E::WIDTH])?;
         self.set_used(left);
         let (capacity, needed) = (self.capacity(), self.used.saturating_add(wanted));
-        let most = (MAX_STATE_BYTES - HEADER) / E::WIDTH;
+        let most = (MAX_STATE_BYTES - E::RESERVED - HEADER) / E::WIDTH;
         let comfortable = if capacity >= most { capacity - capacity / 16 } else { capacity / 2 };
         if needed <= comfortable {
             Ok(Push::Done)
@@ -242,6 +250,11 @@ impl<'a, E: Entry> StateRef<'a, E> {
         self.entries.is_empty()
     }
 
+    /// The entries, each checked as it is read.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Result<E, ScoreError>> + Clone {
+        self.entries.chunks_exact(E::WIDTH).map(|entry| E::read(entry).ok_or_else(|| corrupt("an entry is malformed")))
+    }
+
     fn config(&self) -> Result<E::Config, ScoreError> {
         E::unpack_config(self.config).ok_or_else(|| corrupt("its parameters are out of range"))
     }
@@ -254,9 +267,9 @@ impl StateRef<'_, Observation> {
     /// [`ScoreError::Corrupt`]; those of [`Cuts::from_counts`].
     pub fn finish(&self) -> Result<Option<Cuts>, ScoreError> {
         let mut counts = column(self.len())?;
-        for bytes in self.entries.chunks_exact(Observation::WIDTH) {
-            let entry = Observation::read(bytes).ok_or_else(|| corrupt("an entry is malformed"))?;
-            counts.push((entry.value, entry.count));
+        for entry in self.entries() {
+            let Observation { value, count } = entry?;
+            counts.push((value, count));
         }
         Cuts::from_column(self.config()?, &mut counts)
     }
@@ -268,9 +281,9 @@ impl StateRef<'_, RfmRow> {
     /// # Errors
     /// [`ScoreError::Corrupt`]; those of [`RfmCuts::from_rows`].
     pub fn finish(&self) -> Result<Option<RfmCuts>, ScoreError> {
-        let rows = self.entries.chunks_exact(RfmRow::WIDTH).map(RfmRow::read);
-        if rows.clone().any(|row| row.is_none()) {
-            return Err(corrupt("an entry is malformed"));
+        let rows = self.entries();
+        for row in rows.clone() {
+            row?;
         }
         RfmCuts::from_rows(self.config()?, rows.flatten())
     }
@@ -357,36 +370,95 @@ impl Entry for Observation {
         Self::unpack(bytes.first_chunk()?)
     }
 
-    /// Sorts in place and adds up the counts of equal values.
     fn compact(entries: &mut [u8]) -> Result<usize, ScoreError> {
-        let (entries, _) = entries.as_chunks_mut::<{ Observation::SIZE }>();
-        if entries.iter().any(|entry| Self::unpack(entry).is_none()) {
-            return Err(corrupt("an entry is malformed"));
-        }
-        patience::sort_by(entries, Self::order);
-        let mut last: Option<Self> = None;
-        let mut left = 0;
-        for place in 0..entries.len() {
-            let Some(entry) = Self::unpack(&entries[place]) else {
-                continue;
-            };
-            match &mut last {
-                Some(last) if compare(last.value, entry.value).is_eq() => {
-                    last.count = last
-                        .count
-                        .checked_add(entry.count)
-                        .ok_or(ScoreError::OutOfRange { what: "the number of users" })?;
-                    entries[left - 1] = last.pack();
-                }
-                _ => {
-                    entries[left] = entry.pack();
-                    left += 1;
-                    last = Some(entry);
-                }
+        compact_observations(entries.as_chunks_mut::<{ Observation::SIZE }>().0, |_| 0)
+    }
+}
+
+/// An observation of one of several metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MetricObservation {
+    pub(crate) metric: u16,
+    pub(crate) observation: Observation,
+}
+
+impl MetricObservation {
+    const SIZE: usize = 2 + Observation::SIZE;
+    /// The longest header that may stand before the state.
+    pub(crate) const LONGEST_HEADER: usize = 1 << 21;
+}
+
+impl Entry for MetricObservation {
+    type Config = ();
+    const KIND: u8 = 3;
+    const WIDTH: usize = Self::SIZE;
+    const RESERVED: usize = Self::LONGEST_HEADER;
+
+    fn pack_config((): ()) -> [u8; 3] {
+        [0; 3]
+    }
+
+    fn unpack_config(bytes: [u8; 3]) -> Option<()> {
+        (bytes == [0; 3]).then_some(())
+    }
+
+    fn write(self, bytes: &mut [u8]) {
+        let (metric, observation) = bytes.split_at_mut(2);
+        metric.copy_from_slice(&self.metric.to_be_bytes());
+        self.observation.write(observation);
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (metric, observation) = bytes.split_first_chunk()?;
+        Some(Self { metric: u16::from_be_bytes(*metric), observation: Observation::read(observation)? })
+    }
+
+    fn compact(entries: &mut [u8]) -> Result<usize, ScoreError> {
+        let metric = |entry: &[u8; Self::SIZE]| u16::from_be_bytes([entry[0], entry[1]]);
+        compact_observations(entries.as_chunks_mut().0, metric)
+    }
+}
+
+/// Sorts entries that end with an observation in place, and adds up the counts of equal values of one metric. Answers how
+/// many are left.
+fn compact_observations<const WIDTH: usize>(
+    entries: &mut [[u8; WIDTH]],
+    metric: impl Fn(&[u8; WIDTH]) -> u16,
+) -> Result<usize, ScoreError> {
+    if entries.iter().any(|entry| Observation::unpack(packed(entry)).is_none()) {
+        return Err(corrupt("an entry is malformed"));
+    }
+    patience::sort_by(entries, |a, b| metric(a).cmp(&metric(b)).then_with(|| Observation::order(packed(a), packed(b))));
+    let mut last: Option<Observation> = None;
+    let mut left = 0;
+    for place in 0..entries.len() {
+        let Some(observation) = Observation::unpack(packed(&entries[place])) else {
+            continue;
+        };
+        match &mut last {
+            Some(last)
+                if metric(&entries[left - 1]) == metric(&entries[place])
+                    && compare(last.value, observation.value).is_eq() =>
+            {
+                last.count = last
+                    .count
+                    .checked_add(observation.count)
+                    .ok_or(ScoreError::OutOfRange { what: "the number of users" })?;
+                entries[left - 1][WIDTH - Observation::SIZE..].copy_from_slice(&last.pack());
+            }
+            _ => {
+                entries[left] = entries[place];
+                left += 1;
+                last = Some(observation);
             }
         }
-        Ok(left)
     }
+    Ok(left)
+}
+
+/// The observation at the end of an entry.
+fn packed<const WIDTH: usize>(entry: &[u8; WIDTH]) -> &[u8; Observation::SIZE] {
+    entry.last_chunk().unwrap_or(&[0; Observation::SIZE])
 }
 
 impl Entry for RfmRow {

@@ -100,7 +100,7 @@ impl Total {
 }
 
 /// Compares `a / b` with `c / d` by their continued fractions, so that no product can overflow. `b` and `d` are not 0.
-fn compare_fractions((mut a, mut b): (u128, u128), (mut c, mut d): (u128, u128)) -> Ordering {
+pub(super) fn compare_fractions((mut a, mut b): (u128, u128), (mut c, mut d): (u128, u128)) -> Ordering {
     loop {
         let whole = (a / b).cmp(&(c / d));
         let (left, right) = (a % b, c % d);

@@ -8,14 +8,14 @@ use std::cmp::Ordering;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::day::Day;
-use crate::ledger::{LedgerRef, Reading, Window};
+use crate::ledger::{LedgerRef, Reading, Unpacked, Walk};
 
 use super::super::error::ModelError;
 use super::super::{Layered, Model};
-use super::{Arithmetic, Calendar, Comparison, Constant, Expr, Function, Logic, Name, Reader, Test, Value};
+use super::{Arithmetic, Calendar, Comparison, Expr, Function, Logic, Name, Reader, Test, Value};
 
 /// What is known of a user: everything by its place in the model.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Facts<'a> {
     /// One for each source; a missing one is empty.
     pub ledgers: Vec<LedgerRef<'a>>,
@@ -29,13 +29,51 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// A user of whom nothing is known.
     pub fn nothing(model: &Model) -> Self {
-        Self {
-            ledgers: vec![LedgerRef::EMPTY; model.definition().sources.0.len()],
-            attributes: vec![Value::Null; model.definition().attributes.len()],
-            metrics: vec![None; model.definition().metrics.len()],
-            scores: vec![None; model.definition().scores.len()],
+        Facts::default().cleared(model)
+    }
+
+    /// Another user of whom nothing is known, in the memory of this one.
+    pub fn cleared<'b>(self, model: &Model) -> Facts<'b> {
+        fn again<A, B: Clone>(list: Vec<A>, length: usize, nothing: B) -> Vec<B> {
+            let mut again = recycled(list);
+            again.resize(length, nothing);
+            again
+        }
+        let definition = model.definition();
+        Facts {
+            ledgers: again(self.ledgers, definition.sources.0.len(), LedgerRef::EMPTY),
+            attributes: again(self.attributes, definition.attributes.len(), Value::Null),
+            metrics: again(self.metrics, definition.metrics.len(), None),
+            scores: again(self.scores, definition.scores.len(), None),
         }
     }
+}
+
+/// What is answered for a user. Who is not in the population has neither a layer nor scores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub in_population: bool,
+    /// The place of the layer in an exclusive model; `None` for the default.
+    pub layer: Option<usize>,
+    /// The places of the layers in an overlapping model.
+    pub layers: Vec<usize>,
+    pub scores: Vec<Option<u8>>,
+}
+
+/// The memory of an evaluation, kept from user to user.
+#[derive(Debug, Default)]
+pub struct Room {
+    ledgers: Vec<Unpacked>,
+    readings: Vec<Walk>,
+    metrics: Vec<Option<Value<'static>>>,
+    scores: Vec<Option<Option<u8>>>,
+    dimensions: Vec<Option<Option<usize>>>,
+}
+
+/// An empty list in the memory of another one. (The standard library collects in place where the layouts agree.)
+pub(crate) fn recycled<A, B>(mut list: Vec<A>) -> Vec<B> {
+    list.clear();
+    list.into_iter().map(|_| unreachable!("the list is empty")).collect()
 }
 
 /// One user on one day, with what was found out so far.
@@ -43,11 +81,14 @@ pub struct Evaluation<'a> {
     pub(crate) model: &'a Model,
     pub(crate) facts: &'a Facts<'a>,
     pub(crate) as_of: Day,
-    readings: Vec<Reading>,
+    /// By source; those that no reading needs stay empty.
+    ledgers: Vec<Unpacked>,
+    readings: Vec<Walk>,
     metrics: Vec<Option<Value<'a>>>,
     scores: Vec<Option<Option<u8>>>,
     /// The place of the layer; the number of layers is the default.
     dimensions: Vec<Option<Option<usize>>>,
+    layer: Option<Option<usize>>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -56,17 +97,37 @@ impl<'a> Evaluation<'a> {
     /// # Errors
     /// For a ledger that is damaged.
     pub fn new(model: &'a Model, facts: &'a Facts<'a>, as_of: Day) -> Result<Self, ModelError> {
-        let mut evaluation = Self {
-            model,
-            facts,
-            as_of,
-            readings: Vec::with_capacity(model.readings.len()),
-            metrics: facts.metrics.clone(),
-            scores: facts.scores.clone(),
-            dimensions: vec![None; model.dimensions.len()],
-        };
+        Self::in_room(Room::default(), model, facts, as_of)
+    }
+
+    /// The same in the room that another evaluation left, for many users one after the other.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn in_room(room: Room, model: &'a Model, facts: &'a Facts<'a>, as_of: Day) -> Result<Self, ModelError> {
+        let Room { mut ledgers, mut readings, metrics, mut scores, mut dimensions } = room;
+        readings.clear();
+        ledgers.resize_with(facts.ledgers.len(), Unpacked::default);
+        for (source, ledger) in ledgers.iter_mut().enumerate() {
+            if model.readings.iter().any(|(read, _)| *read == source) {
+                ledger.fill(facts.ledgers[source])?;
+            }
+        }
+        let mut metrics = recycled(metrics);
+        metrics.extend_from_slice(&facts.metrics);
+        scores.clear();
+        scores.extend_from_slice(&facts.scores);
+        dimensions.clear();
+        dimensions.resize(model.dimensions.len(), None);
+        let mut evaluation = Self { model, facts, as_of, ledgers, readings, metrics, scores, dimensions, layer: None };
         evaluation.read()?;
         Ok(evaluation)
+    }
+
+    /// Leaves the room for another evaluation.
+    pub fn into_room(self) -> Room {
+        let Self { ledgers, readings, metrics, scores, dimensions, .. } = self;
+        Room { ledgers, readings, metrics: recycled(metrics), scores, dimensions }
     }
 
     /// Goes to another day.
@@ -74,20 +135,54 @@ impl<'a> Evaluation<'a> {
     /// # Errors
     /// As [`new`](Self::new).
     pub(crate) fn move_to(&mut self, as_of: Day) -> Result<(), ModelError> {
+        let forward = as_of >= self.as_of;
         self.as_of = as_of;
         self.metrics.copy_from_slice(&self.facts.metrics);
         self.scores.copy_from_slice(&self.facts.scores);
         self.dimensions.fill(None);
-        self.read()
+        self.layer = None;
+        if !forward {
+            return self.read();
+        }
+        for (reading, (source, _)) in self.readings.iter_mut().zip(&self.model.readings) {
+            reading.go_to(as_of, &self.ledgers[*source]);
+        }
+        Ok(())
     }
 
     fn read(&mut self) -> Result<(), ModelError> {
         self.readings.clear();
         for &(source, days) in &self.model.readings {
-            let window = Window::new(self.as_of, days)?;
-            self.readings.push(self.facts.ledgers[source].read(window)?);
+            self.readings.push(self.ledgers[source].walk(self.as_of, days)?);
         }
         Ok(())
+    }
+
+    /// The model that is asked.
+    pub fn model(&self) -> &'a Model {
+        self.model
+    }
+
+    /// What is known of the user.
+    pub fn facts(&self) -> &'a Facts<'a> {
+        self.facts
+    }
+
+    /// The day that is asked about.
+    pub fn as_of(&self) -> Day {
+        self.as_of
+    }
+
+    /// Everything that is answered.
+    pub fn answer(&mut self) -> Answer {
+        let in_population = self.in_population();
+        let overlapping = self.model.is_overlapping();
+        Answer {
+            in_population,
+            layer: if in_population && !overlapping { self.layer() } else { None },
+            layers: if in_population && overlapping { self.layers() } else { Vec::new() },
+            scores: (0..self.model.scores.len()).map(|place| self.score(place).filter(|_| in_population)).collect(),
+        }
     }
 
     /// Whether the user is counted, cut and layered at all.
@@ -100,8 +195,13 @@ impl<'a> Evaluation<'a> {
 
     /// The place of the first layer that matches; `None` for the default. Headings are no layers of their own.
     pub fn layer(&mut self) -> Option<usize> {
+        if let Some(known) = self.layer {
+            return known;
+        }
         let model = self.model;
-        self.first_match(&model.layers)
+        let found = self.first_match(&model.layers);
+        self.layer = Some(found);
+        found
     }
 
     /// The places of all layers that match.
@@ -154,7 +254,11 @@ impl<'a> Evaluation<'a> {
     }
 
     pub(crate) fn reading(&self, slot: usize) -> &Reading {
-        &self.readings[slot]
+        self.readings[slot].reading()
+    }
+
+    pub(super) fn walk(&self, slot: usize) -> (&Walk, &Unpacked) {
+        (&self.readings[slot], &self.ledgers[self.model.readings[slot].0])
     }
 
     /// The value of any expression of the model.
@@ -163,7 +267,7 @@ impl<'a> Evaluation<'a> {
             Expr::Constant(constant) => constant.value(),
             Expr::Name(name) => self.named(*name),
             Expr::AsOf => Value::Date(self.as_of.number()),
-            Expr::Reading { reader, slot, .. } => read_value(*reader, &self.readings[*slot]),
+            Expr::Reading { reader, slot, .. } => read_value(*reader, self.reading(*slot)),
             Expr::Calendar { function, date } => {
                 let date = self.value(date);
                 calendar(*function, date, self.as_of)
@@ -374,9 +478,9 @@ pub(crate) fn calendar<'a>(function: Calendar, date: Value<'_>, as_of: Day) -> V
     }
     let since = i64::from(as_of.number()) - i64::from(date);
     let days = match function {
-        Calendar::DaysSince if since >= 0 => since,
-        Calendar::DaysUntil if since <= 0 => -since,
-        Calendar::DaysUntilAnniversary if since >= 0 => match Day::new(date.into()) {
+        Calendar::Since if since >= 0 => since,
+        Calendar::Until if since <= 0 => -since,
+        Calendar::UntilAnniversary if since >= 0 => match Day::new(date.into()) {
             Some(date) => as_of.days_until_anniversary(date),
             None => return Value::Null,
         },
@@ -469,11 +573,4 @@ pub(crate) fn like(text: &str, pattern: &str) -> bool {
         }
     }
     parts[part..].iter().all(|part| matches!(part, Part::Any))
-}
-
-impl Constant {
-    /// Whether this is the constant NULL.
-    pub(crate) fn is_null(&self) -> bool {
-        *self == Constant::Null
-    }
 }

@@ -9,6 +9,8 @@
 //! | `prove` | show what can never match, overlaps, or is not covered |
 //! | `explain` | say why, and what is missing |
 //! | `describe` | put it into words |
+//!
+//! `way` finds the nearest ways into a layer, `grounds` the comparisons that decided; `words` are theirs in each language.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,10 +18,16 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod clock;
+pub(crate) mod describe;
 pub(crate) mod evaluate;
+pub(crate) mod explain;
+mod grounds;
 pub(crate) mod parse;
 pub(crate) mod print;
 pub(crate) mod prove;
+pub(crate) mod way;
+pub(crate) mod words;
 
 /// The type of an expression's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,19 +235,19 @@ impl Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Calendar {
     /// Days from the date to the reading; NULL while the date lies after it.
-    DaysSince,
+    Since,
     /// Days from the reading to the date; NULL once the date lies before it.
-    DaysUntil,
+    Until,
     /// Days from the reading to the next time that month and day return; 0 on the day. 29 February returns on the 28th
     /// in common years. NULL before the date.
-    DaysUntilAnniversary,
+    UntilAnniversary,
 }
 
 impl Calendar {
     pub(crate) const NAMES: [(&'static str, Calendar); 3] = [
-        ("days_since", Calendar::DaysSince),
-        ("days_until", Calendar::DaysUntil),
-        ("days_until_anniversary", Calendar::DaysUntilAnniversary),
+        ("days_since", Calendar::Since),
+        ("days_until", Calendar::Until),
+        ("days_until_anniversary", Calendar::UntilAnniversary),
     ];
 }
 

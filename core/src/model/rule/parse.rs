@@ -18,8 +18,10 @@ use super::{
 
 /// The longest expression, in bytes.
 pub(crate) const MOST_BYTES: usize = 16_384;
-/// The deepest nesting of an expression.
-const MOST_DEPTH: usize = 50;
+/// The deepest nesting of an expression in brackets, cases and negations: what a small stack can bear.
+const MOST_NESTING: usize = 30;
+/// The deepest tree: chains of arithmetic are read without brackets and nest all the same.
+const MOST_DEPTH: usize = 60;
 /// The most operators of one expression.
 const MOST_OPERATORS: usize = 1_000;
 /// The longest window, in days.
@@ -112,7 +114,7 @@ fn read(text: &str, path: &str) -> Result<ast::Expr, ModelError> {
         return Err(ModelError::limit(path, message));
     }
     let failed = |error: ParserError| match error {
-        ParserError::RecursionLimitExceeded => too_deep(path),
+        ParserError::RecursionLimitExceeded => too_deep(path, MOST_NESTING),
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => syntax(text, path, &message),
     };
     let dialect = PostgreSqlDialect {};
@@ -122,7 +124,7 @@ fn read(text: &str, path: &str) -> Result<ast::Expr, ModelError> {
         let message = format!("an expression has at most {MOST_OPERATORS} operators, not {operators}");
         return Err(ModelError::limit(path, message).with_hint("Give parts of it names of their own, as metrics."));
     }
-    let parser = Parser::new(&dialect).with_recursion_limit(2 * MOST_DEPTH);
+    let parser = Parser::new(&dialect).with_recursion_limit(MOST_NESTING);
     let mut parser = parser.with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().map_err(failed)?;
     let next = parser.peek_token();
@@ -148,8 +150,8 @@ fn is_operator(token: &Token) -> bool {
     }
 }
 
-fn too_deep(path: &str) -> ModelError {
-    ModelError::limit(path, format!("the expression is nested more than {MOST_DEPTH} deep"))
+fn too_deep(path: &str, limit: usize) -> ModelError {
+    ModelError::limit(path, format!("the expression is nested more than {limit} deep"))
         .with_hint("Give parts of it names of their own, as metrics.")
 }
 
@@ -188,9 +190,9 @@ struct Parse<'p, 's, 'd> {
 impl Parse<'_, '_, '_> {
     fn expr(&mut self, ast: &ast::Expr) -> Result<Typed, ModelError> {
         self.depth += 1;
-        // chains of operators of one kind nest to the left
-        if self.depth > MOST_OPERATORS.min(4 * MOST_DEPTH) {
-            return Err(too_deep(self.path));
+        // chains of arithmetic nest to the left
+        if self.depth > MOST_DEPTH {
+            return Err(too_deep(self.path, MOST_DEPTH));
         }
         let made = self.of_kind(ast);
         self.depth -= 1;

@@ -57,10 +57,10 @@ impl<'m> Plan<'m> {
     pub(super) fn calendar(&mut self, expr: &'m Expr, function: Calendar, date: &'m Expr, at: &[Value<'m>]) {
         let zero = Value::Number(Decimal::ZERO);
         let subject = match (function, through(self.model, date)) {
-            (Calendar::DaysSince, Expr::Reading { reader: Reader::LastDay, slot, .. }) => {
+            (Calendar::Since, Expr::Reading { reader: Reader::LastDay, slot, .. }) => {
                 Subject::Reading(Reader::Recency, *slot)
             }
-            (Calendar::DaysSince, Expr::Reading { reader: Reader::FirstDay, slot, .. }) => {
+            (Calendar::Since, Expr::Reading { reader: Reader::FirstDay, slot, .. }) => {
                 Subject::Reading(Reader::Tenure, *slot)
             }
             (_, Expr::Name(Name::Attribute(place))) => {
@@ -68,12 +68,12 @@ impl<'m> Plan<'m> {
                 self.cut_subject(Subject::Age(*place), &[zero]);
                 let axis = self.axis(Subject::Age(*place));
                 return match function {
-                    Calendar::DaysSince => self.cut_axis(axis, at),
-                    Calendar::DaysUntil => {
+                    Calendar::Since => self.cut_axis(axis, at),
+                    Calendar::Until => {
                         let at: Vec<_> = at.iter().map(|at| arithmetic(Arithmetic::Subtract, zero, *at)).collect();
                         self.cut_axis(axis, &at);
                     }
-                    Calendar::DaysUntilAnniversary => self.cut_subject(Subject::Anniversary(*place), at),
+                    Calendar::UntilAnniversary => self.cut_subject(Subject::Anniversary(*place), at),
                 };
             }
             _ => return self.opaque(expr, at),

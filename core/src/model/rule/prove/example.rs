@@ -32,7 +32,7 @@ impl Check<'_, '_> {
                 }
                 _ => self
                     .metric(&|expr| {
-                        matches!(expr, Expr::Calendar { function: Calendar::DaysSince, date }
+                        matches!(expr, Expr::Calendar { function: Calendar::Since, date }
                         if *through(self.model, date) == Expr::Name(Name::Attribute(place)))
                     })
                     .map_or((function("days_since", place), value.clone()), |name| (name, value)),

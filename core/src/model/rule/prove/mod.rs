@@ -89,6 +89,10 @@ impl Model {
             }
             check.model_layers();
         }
+        for (path, text) in self.rechecked_daily() {
+            let finding = format!("{text} has to be looked at again every day: next_change is always tomorrow");
+            check.add(Finding::warning(path, finding));
+        }
         if check.search.is_exhausted() {
             let reason = match plan.too_large {
                 true => "the model compares too many things".to_owned(),

@@ -277,9 +277,9 @@ impl<'p, 'm> Partial<'p, 'm> {
         };
         let Value::Number(age) = self.axis(self.places.ages[*place])? else { return Ok(Value::Null) };
         match function {
-            Calendar::DaysSince if age >= Decimal::ZERO => Ok(Value::Number(age)),
-            Calendar::DaysUntil if age <= Decimal::ZERO => Ok(Value::Number(-age)),
-            Calendar::DaysUntilAnniversary if age >= Decimal::ZERO => self.axis(self.places.anniversaries[*place]),
+            Calendar::Since if age >= Decimal::ZERO => Ok(Value::Number(age)),
+            Calendar::Until if age <= Decimal::ZERO => Ok(Value::Number(-age)),
+            Calendar::UntilAnniversary if age >= Decimal::ZERO => self.axis(self.places.anniversaries[*place]),
             _ => Ok(Value::Null),
         }
     }

@@ -89,8 +89,8 @@ impl<'r> Ranges<'r> {
             Expr::Reading { reader, slot, .. } => Range::of_reading(*reader, model.readings[*slot].1),
             Expr::Calendar { function, .. } => {
                 let numbers = match function {
-                    Calendar::DaysUntilAnniversary => Interval::between(0, 365),
-                    Calendar::DaysSince | Calendar::DaysUntil => Interval::at_least(0),
+                    Calendar::UntilAnniversary => Interval::between(0, 365),
+                    Calendar::Since | Calendar::Until => Interval::at_least(0),
                 };
                 Range { numbers, whole: true, nullable: true }
             }

@@ -1,0 +1,191 @@
+//! The first day on which the answer for a user can change if nothing new arrives.
+//!
+//! Time works on an answer in three ways: entries drop out of windows, entries and dates that are there already but lie
+//! ahead come in, and recency, tenure and the calendar grow day by day. Two readings of the tree follow from that:
+//!
+//! * [`hold`](Clock::hold): given a set of values that holds the present one, a day before which an expression does not leave
+//!   it. A comparison becomes the set of values of its moving side with the same outcome, a score the values between two
+//!   of its cuts, so that a whole year of daily growth is one subtraction, and not 365 evaluations.
+//! * [`line`](Clock::line): the value, its growth a day, and how long that lasts, for two moving sides.
+//!
+//! Both are early where an expression is beyond them, and never late. The outer loop ([`Evaluation::next_change`]) then
+//! looks at the answer on the day that they name, and goes on from there while it is the same.
+
+mod daily;
+mod hold;
+mod line;
+mod set;
+
+use crate::day::Day;
+
+use super::super::Layered;
+use super::super::error::ModelError;
+use super::evaluate::Evaluation;
+use super::{Expr, Value};
+
+use set::Set;
+
+/// The days to look at before the next of them is given as the answer, as a day for another look.
+const MOST_LOOKS: u32 = 366;
+/// The steps of ledgers to walk for one question, beyond which the day reached is given: some milliseconds.
+const MOST_STEPS: u32 = 200_000;
+/// No day at all: later than [`Day::MAX`].
+const NEVER: i32 = i32::MAX;
+
+/// A day before which something stays as it is.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    day: i32,
+    /// Whether it does change on that day.
+    sure: bool,
+}
+
+impl End {
+    const NEVER: End = End { day: NEVER, sure: false };
+
+    /// Something may change on this day.
+    fn possible(day: i32) -> Self {
+        Self { day, sure: false }
+    }
+
+    fn sure(day: i32) -> Self {
+        Self { day, sure: true }
+    }
+
+    fn unsure(self) -> Self {
+        Self { sure: false, ..self }
+    }
+
+    /// Where both have to stay.
+    fn and(self, other: End) -> Self {
+        match self.day.cmp(&other.day) {
+            std::cmp::Ordering::Less => self,
+            std::cmp::Ordering::Greater => other,
+            std::cmp::Ordering::Equal => Self { day: self.day, sure: self.sure || other.sure },
+        }
+    }
+}
+
+/// The state of one question.
+struct Clock<'c, 'a> {
+    evaluation: &'c mut Evaluation<'a>,
+    today: i32,
+    /// The steps of ledgers that may still be walked.
+    steps: u32,
+}
+
+impl<'a> Evaluation<'a> {
+    /// The first day after its own on which [`answer`](Self::answer) can be another if nothing new arrives; `None`
+    /// for never. Entries and dates that lie ahead count when their day comes.
+    ///
+    /// Never late. Where metrics are compared with constants the answer does change on that day; where expressions are
+    /// beyond the method it may be a day for another look. The evaluation is left on its own day.
+    ///
+    /// # Errors
+    /// For a ledger that is damaged.
+    pub fn next_change(&mut self) -> Result<Option<Day>, ModelError> {
+        let today = self.as_of;
+        let mut steps = MOST_STEPS;
+        let mut end = self.end(&mut steps);
+        if !end.sure && Day::new(end.day.into()).is_some() {
+            let before = self.answer();
+            for look in 1..=MOST_LOOKS {
+                let Some(day) = Day::new(end.day.into()) else { break };
+                self.move_to(day)?;
+                if look == MOST_LOOKS || self.answer() != before {
+                    break;
+                }
+                end = self.end(&mut steps);
+                if end.sure {
+                    break;
+                }
+            }
+            self.move_to(today)?;
+        }
+        Ok(Day::new(end.day.into()))
+    }
+
+    /// The day before which the present answer stays.
+    fn end(&mut self, steps: &mut u32) -> End {
+        crate::patience::check();
+        let mut clock = Clock { today: self.as_of.number(), evaluation: self, steps: *steps };
+        let end = clock.answer();
+        *steps = clock.steps;
+        // what is beyond the method may have left its set already
+        match end.day <= self.as_of.number() {
+            true => End::possible(self.as_of.number().saturating_add(1)),
+            false => end,
+        }
+    }
+}
+
+impl<'a> Clock<'_, 'a> {
+    /// The end of everything that is answered.
+    fn answer(&mut self) -> End {
+        let model = self.evaluation.model;
+        let mut end = End::NEVER;
+        if let Some(population) = &model.population {
+            let inside = self.value(population).holds();
+            end = self.hold(population, if inside { Set::TRUE } else { Set::NOT_TRUE }, NEVER);
+            if !inside {
+                return end;
+            }
+        }
+        for place in 0..model.scores.len() {
+            end = end.and(self.score(place, end.day));
+        }
+        if model.is_overlapping() {
+            for layer in &model.layers {
+                let set = if self.evaluation.matches(layer) { Set::TRUE } else { Set::NOT_TRUE };
+                end = end.and(self.condition(layer, set, end.day));
+            }
+            return end;
+        }
+        let found = self.evaluation.layer();
+        end.and(self.first_match(&model.layers, found, end.day))
+    }
+
+    /// The end of a first match; `None` is none.
+    fn first_match(&mut self, layers: &'a [Layered], found: Option<usize>, limit: i32) -> End {
+        let mut end = End::possible(limit);
+        for (place, layer) in layers.iter().enumerate() {
+            let set = if found == Some(place) { Set::TRUE } else { Set::NOT_TRUE };
+            end = end.and(self.condition(layer, set, end.day));
+            if found == Some(place) {
+                break;
+            }
+        }
+        end
+    }
+
+    fn condition(&mut self, layer: &'a Layered, set: Set<'a>, limit: i32) -> End {
+        layer.when.as_ref().map_or(End::NEVER, |when| self.hold(when, set, limit))
+    }
+
+    /// The end of a score: what is cut leaves the values between two cuts.
+    fn score(&mut self, place: usize, limit: i32) -> End {
+        let score = &self.evaluation.model.scores[place];
+        if self.evaluation.facts.scores[place].is_some() || score.cuts.is_none() {
+            return End::NEVER;
+        }
+        let value = self.value(&score.of).number();
+        let set = match (value, self.evaluation.score(place)) {
+            (Some(_), Some(found)) => Set::scored(score, found),
+            _ => Set::NULL,
+        };
+        self.hold(&score.of, set, limit)
+    }
+
+    fn value(&mut self, expr: &'a Expr) -> Value<'a> {
+        self.evaluation.value(expr)
+    }
+
+    fn tomorrow(&self) -> i32 {
+        self.today.saturating_add(1)
+    }
+
+    /// The day so many days from now.
+    fn in_days(&self, days: i64) -> i32 {
+        i64::from(self.today).checked_add(days).and_then(|day| i32::try_from(day).ok()).unwrap_or(NEVER)
+    }
+}

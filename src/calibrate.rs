@@ -1,0 +1,100 @@
+//! `strata.calibrate_agg`: a model with the cuts that its users give.
+
+use pgrx::prelude::*;
+use strata_core::model::{Asked, CalibrationState, CalibrationStateRef, ModelError};
+use strata_core::score::Push;
+
+use crate::error::{OrRaise, not_null, raise};
+use crate::model::{Arguments, ModelOut, ask, out};
+use crate::pg::aggregate::{self, Growing};
+use crate::pg::call::Call;
+use crate::pg::varlena;
+
+::pgrx::extension_sql_file!("../sql/calibrate_agg.sql", name = "calibrate_agg", requires = ["model"]);
+
+/// Argument places: (state, user_row record, model, as_of).
+const ARGUMENTS: Arguments = Arguments { row: 1, model: 2, as_of: 3 };
+
+struct CalibrationGrowing;
+
+impl Growing for CalibrationGrowing {
+    /// The header; a state also has its model in it.
+    const SMALLEST: usize = 0;
+
+    fn move_to(from: &mut [u8], larger: &mut [u8]) {
+        CalibrationState::open(from).and_then(|state| state.grow_into(larger).map(|_| ())).or_raise();
+    }
+}
+
+fn wanted(push: Result<Push, ModelError>) -> Option<usize> {
+    match push.or_raise() {
+        Push::Done => None,
+        Push::Full(size) => Some(size),
+    }
+}
+
+/// Transition function of `calibrate_agg`. A NULL row is left out.
+#[pg_guard]
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn calibrate_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: called by PostgreSQL as sql/calibrate_agg.sql declares.
+    unsafe {
+        let call = Call::of_aggregate(fcinfo);
+        not_null(call.arg(ARGUMENTS.model), "model", "For example strata.preset('rfm_eleven').");
+        not_null(call.arg(ARGUMENTS.as_of), "as_of", "Every reading is as of a day, such as DATE '2011-12-09'.");
+        let state = ask(&call, ARGUMENTS, Asked::Calibration, |kept, evaluation| {
+            let (model, as_of) = (evaluation.model(), evaluation.as_of());
+            let first = if call.arg(0).is_none() { CalibrationState::initial_len(model) } else { 0 };
+            aggregate::advance_from::<CalibrationGrowing>(
+                call.arg(0),
+                first,
+                |bytes| {
+                    CalibrationState::create(bytes, model, as_of).or_raise();
+                },
+                |bytes| {
+                    let mut state = CalibrationState::open(bytes).or_raise();
+                    if !state.as_ref().is_of(kept.json(), as_of) {
+                        raise(
+                            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                            "model and as_of must stay the same within one aggregate",
+                            Some("Group by what chooses them.".to_owned()),
+                        );
+                    }
+                    wanted(state.push(evaluation))
+                },
+            )
+        });
+        state.or(call.arg(0)).unwrap_or_else(|| call.null())
+    }
+}
+
+/// Combine function of `calibrate_agg`.
+#[pg_guard]
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn calibrate_agg_combine(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: called by PostgreSQL with two states.
+    unsafe {
+        let call = Call::of_aggregate(fcinfo);
+        match (call.arg(0), call.arg(1)) {
+            (None, None) => call.null(),
+            (Some(state), None) => state,
+            (None, Some(other)) => varlena::datum_of(varlena::bytes_of(other)),
+            (state, Some(other)) => {
+                let other = CalibrationStateRef::open(varlena::bytes_of(other)).or_raise();
+                aggregate::advance::<CalibrationGrowing>(
+                    state,
+                    |_| unreachable!("there is a state"),
+                    |bytes| wanted(CalibrationState::open(bytes).and_then(|mut state| state.merge(other))),
+                )
+            }
+        }
+    }
+}
+
+/// Final function of `calibrate_agg`.
+#[pg_extern(sql = false)]
+fn calibrate_agg_final(state: &[u8]) -> ModelOut {
+    out(&CalibrationStateRef::open(state).and_then(|state| state.finish()).or_raise())
+}
+
+crate::pg::declare!(pg_finfo_calibrate_agg_transition, pg_finfo_calibrate_agg_combine);

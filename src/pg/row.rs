@@ -1,0 +1,206 @@
+//! Rows of any type as arguments (`record`): their columns by name, and the values in them.
+
+use std::ffi::CStr;
+
+use pgrx::{PgMemoryContexts, PgTupleDesc, pg_sys};
+use rust_decimal::Decimal;
+use strata_core::model::{Type, Value};
+
+use super::call::Call;
+use super::{date, numeric, varlena};
+
+/// The row type of an argument, for as long as the call site lives.
+pub struct RowShape {
+    type_id: pg_sys::Oid,
+    type_modifier: i32,
+    description: pg_sys::TupleDesc,
+}
+
+/// One column of a row type.
+pub struct Column {
+    pub name: String,
+    pub type_id: pg_sys::Oid,
+    /// Its place among the values of a row.
+    pub place: usize,
+}
+
+/// The values of one row, with room that is kept from row to row.
+#[derive(Default)]
+pub struct RowValues {
+    values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
+}
+
+/// A row argument, detoasted.
+#[derive(Clone, Copy)]
+pub struct Row(pg_sys::HeapTupleHeader);
+
+impl Row {
+    /// # Safety
+    /// `datum` is a composite value.
+    pub unsafe fn new(datum: pg_sys::Datum) -> Row {
+        // SAFETY: by the caller's word; a composite is a varlena with a tuple's header.
+        Row(unsafe { pg_sys::pg_detoast_datum(datum.cast_mut_ptr()) }.cast())
+    }
+
+    fn type_of(self) -> (pg_sys::Oid, i32) {
+        // SAFETY: the header of a composite datum tells its type.
+        unsafe {
+            let datum = (*self.0).t_choice.t_datum;
+            (datum.datum_typeid, datum.datum_typmod)
+        }
+    }
+}
+
+impl RowShape {
+    /// The row's type, looked up and kept at the call site.
+    pub fn of(row: Row, call: &Call<'_>) -> RowShape {
+        let (type_id, type_modifier) = row.type_of();
+        // SAFETY: the copy is made in the call site's memory, and lives as long as the site.
+        let description = unsafe {
+            let site = (*(*call.fcinfo()).flinfo).fn_mcxt;
+            PgMemoryContexts::For(site).switch_to(|_| pg_sys::lookup_rowtype_tupdesc_copy(type_id, type_modifier))
+        };
+        RowShape { type_id, type_modifier, description }
+    }
+
+    pub fn is_of(&self, row: Row) -> bool {
+        row.type_of() == (self.type_id, self.type_modifier)
+    }
+
+    /// All columns that are not dropped.
+    pub fn columns(&self) -> Vec<Column> {
+        let count = self.count();
+        // SAFETY: the description is alive, and is not freed by this view of it.
+        let description = unsafe { PgTupleDesc::from_pg_unchecked(self.description) };
+        let attributes = (0..count).filter_map(|place| Some((place, description.get(place)?)));
+        let present = attributes.filter(|(_, attribute)| !attribute.attisdropped);
+        present
+            .map(|(place, attribute)| Column { name: attribute.name().to_owned(), type_id: attribute.atttypid, place })
+            .collect()
+    }
+
+    fn count(&self) -> usize {
+        // SAFETY: the description is alive.
+        unsafe { (*self.description).natts as usize }
+    }
+
+    /// Takes a row of this shape apart.
+    pub fn read(&self, row: Row, into: &mut RowValues) {
+        into.values.resize(self.count(), pg_sys::Datum::from(0));
+        into.nulls.resize(self.count(), true);
+        // SAFETY: the row is of this description, and there is room for every attribute.
+        unsafe {
+            let mut tuple = pg_sys::HeapTupleData {
+                t_len: pgrx::varsize_any(row.0.cast()) as u32,
+                t_data: row.0,
+                ..Default::default()
+            };
+            let (values, nulls) = (into.values.as_mut_ptr(), into.nulls.as_mut_ptr());
+            pg_sys::heap_deform_tuple(&mut tuple, self.description, values, nulls);
+        }
+    }
+}
+
+impl RowValues {
+    /// The datum at a place; `None` where it is NULL.
+    #[inline]
+    pub fn get(&self, place: usize) -> Option<pg_sys::Datum> {
+        match self.nulls[place] {
+            false => Some(self.values[place]),
+            true => None,
+        }
+    }
+}
+
+/// How a column's datums become values of a model.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Conversion {
+    Integer(Width),
+    Numeric,
+    Float4,
+    Float8,
+    Boolean,
+    Date,
+    Timestamp,
+    Text,
+    /// By the type's output function.
+    Output(pg_sys::Oid),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    Two,
+    Four,
+    Eight,
+}
+
+impl Conversion {
+    /// From a column's type to a type of the model's; `None` where there is no way.
+    pub fn between(column: pg_sys::Oid, wanted: Type) -> Option<Conversion> {
+        // SAFETY: a look-up of a type's base type and category by its oid.
+        let base = unsafe { pg_sys::getBaseType(column) };
+        match (base, wanted) {
+            (pg_sys::INT2OID, Type::Number) => Some(Conversion::Integer(Width::Two)),
+            (pg_sys::INT4OID, Type::Number) => Some(Conversion::Integer(Width::Four)),
+            (pg_sys::INT8OID, Type::Number) => Some(Conversion::Integer(Width::Eight)),
+            (pg_sys::NUMERICOID, Type::Number) => Some(Conversion::Numeric),
+            (pg_sys::FLOAT4OID, Type::Number) => Some(Conversion::Float4),
+            (pg_sys::FLOAT8OID, Type::Number) => Some(Conversion::Float8),
+            (pg_sys::BOOLOID, Type::Boolean) => Some(Conversion::Boolean),
+            (pg_sys::DATEOID, Type::Date) => Some(Conversion::Date),
+            (pg_sys::TIMESTAMPOID, Type::Date) => Some(Conversion::Timestamp),
+            (pg_sys::TEXTOID | pg_sys::VARCHAROID, Type::Text) => Some(Conversion::Text),
+            (pg_sys::BOOLOID | pg_sys::DATEOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID, Type::Text) => None,
+            (_, Type::Text) => {
+                let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
+                // SAFETY: every type of a column has an output function.
+                unsafe { pg_sys::getTypeOutputInfo(base, &mut output, &mut is_varlena) };
+                Some(Conversion::Output(output))
+            }
+            _ => None,
+        }
+    }
+
+    /// The value in a datum of the column's type. Numbers that are none (NaN, infinities) or do not fit are NULL.
+    ///
+    /// # Safety
+    /// The datum is of the type that the conversion was made for; a text lives as long as it, or as the current memory
+    /// context.
+    pub unsafe fn value<'a>(self, datum: pg_sys::Datum) -> Value<'a> {
+        let number = |number: Option<Decimal>| number.map_or(Value::Null, Value::Number);
+        // SAFETY: by the caller's word.
+        unsafe {
+            match self {
+                Conversion::Integer(Width::Two) => Value::Number((datum.value() as i16).into()),
+                Conversion::Integer(Width::Four) => Value::Number((datum.value() as i32).into()),
+                Conversion::Integer(Width::Eight) => Value::Number((datum.value() as i64).into()),
+                Conversion::Numeric => number(numeric::decimal_or_none(datum)),
+                Conversion::Float4 => number(shortest(f32::from_bits(datum.value() as u32))),
+                Conversion::Float8 => number(shortest(f64::from_bits(datum.value() as u64))),
+                Conversion::Boolean => Value::Boolean(datum.value() & 0xff != 0),
+                Conversion::Date => Value::Date(datum.value() as i32),
+                Conversion::Timestamp => match datum.value() as i64 {
+                    i64::MIN => Value::Date(i32::MIN),
+                    i64::MAX => Value::Date(i32::MAX),
+                    at => date::day_of_timestamp(at).map_or(Value::Null, |day| Value::Date(day.number())),
+                },
+                Conversion::Text => varlena::text(Some(datum)).map_or(Value::Null, Value::Text),
+                Conversion::Output(function) => {
+                    let text: &CStr = CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, datum));
+                    text.to_str().map_or(Value::Null, Value::Text)
+                }
+            }
+        }
+    }
+}
+
+/// A double as its shortest decimal form reads.
+fn shortest(value: impl std::fmt::Display + Into<f64> + Copy) -> Option<Decimal> {
+    let finite: f64 = value.into();
+    if !finite.is_finite() {
+        return None;
+    }
+    let text = value.to_string();
+    text.parse::<Decimal>().ok()
+}
