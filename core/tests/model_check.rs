@@ -489,10 +489,13 @@ fn axioms_leave_out_users_that_cannot_be() {
         ("active_days(orders) = 1", "tenure(orders) = 7 and recency(orders) = 6"),
         ("active_days(orders, 40) >= 15", "active_days(orders, 30) < 5"),
         ("tenure(orders) < 30", "frequency(orders, 30) = 2 and frequency(orders, 90) = 3"),
-        ("frequency(orders, 30) < frequency_90", "active_days(orders, 30) = 2 and active_days(orders, 90) = 2"),
+        (
+            "frequency(orders, 30) = 2 and frequency(orders, 90) = 3",
+            "active_days(orders, 30) = 2 and active_days(orders, 90) = 2",
+        ),
         ("gross_amount(orders) > 0", "frequency(orders) = 0"),
         ("monetary(orders) > 10", "gross_amount(orders) <= 10"),
-        ("monetary(orders) = gross_30", "credit_amount(orders, 30) > 0"),
+        ("monetary(orders) = 7", "gross_amount(orders) = 7 and credit_amount(orders) > 0"),
         ("average_amount(orders) > 0", "monetary(orders) <= 0"),
         ("average_amount(orders) > 100", "monetary(orders) < 200 and frequency(orders) >= 2"),
         ("average_amount(orders) = 5", "monetary(orders) = 6 and frequency(orders) = 1"),
@@ -500,14 +503,7 @@ fn axioms_leave_out_users_that_cannot_be() {
         ("gross_amount(orders) < 6", "first_amount(orders) >= 6"),
         ("credit_amount(orders) < 6", "first_amount(orders) <= -6"),
     ] {
-        // two of them are about one value in both
-        let one = one.replace("< frequency_90", "= 2").replace("= gross_30", "= 7");
-        let other = match one.as_str() {
-            "frequency(orders, 30) = 2" => format!("{other} and frequency(orders, 90) = 3"),
-            "monetary(orders) = 7" => "gross_amount(orders) = 7 and credit_amount(orders) > 0".to_owned(),
-            _ => other.to_owned(),
-        };
-        assert_eq!(on_layers(&[&one, &other]), [""; 0], "{one} | {other}");
+        assert_eq!(on_layers(&[one, other]), [""; 0], "{one} | {other}");
     }
     // nothing of the kind between two sources
     assert_eq!(on_layers(&["frequency(orders, 30) > 5", "frequency(visits, 90) <= 5"]).len(), 1);
@@ -566,7 +562,7 @@ fn what_is_beyond_the_budget_is_not_decided() {
     );
     let found = lines(&json);
     assert!(found.iter().any(|line| line.contains("not decided whether layer \"b\" overlaps")), "{found:?}");
-    assert!(found.iter().any(|line| line.contains("more than 100000 cells")), "{found:?}");
+    assert!(found.iter().any(|line| line.contains("more than 500000 steps")), "{found:?}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub use preset::{Preset, preset, presets};
 pub use rule::describe::describe;
 pub use rule::evaluate::{Answer, Evaluation, Facts, Room};
 pub use rule::explain::{explain, explain_text};
-pub use rule::prove::{CELLS, CELLS_PER_QUESTION, Finding, Severity};
+pub use rule::prove::{Finding, STEPS, STEPS_PER_QUESTION, Severity};
 pub use rule::way::{Ways, distance};
 pub use rule::{Type, Value};
 

@@ -32,10 +32,10 @@ use super::{Comparison, Expr, Logic};
 use plan::Plan;
 use search::{Answer, Outcome, Reason, Search, What, Wish};
 
-/// The most cells that one question looks into.
-pub const CELLS_PER_QUESTION: u64 = 100_000;
-/// The most cells that a check looks into, all questions together.
-pub const CELLS: u64 = 2_000_000;
+/// The most steps of one question. To look into a cell is a step; where `k` readings of a source are known, `k²`.
+pub const STEPS_PER_QUESTION: u64 = 500_000;
+/// The most steps of a check, all questions together: a few seconds.
+pub const STEPS: u64 = 5_000_000;
 
 /// Something that the author of a model should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Model {
         if check.search.is_exhausted() {
             let reason = match plan.too_large {
                 true => "the model compares too many things".to_owned(),
-                false => format!("the questions take more than {CELLS} cells"),
+                false => format!("the questions take more than {STEPS} steps"),
             };
             check.add(Finding::warning("", format!("not decided: {reason}; what is missing here was not looked at")));
         }
@@ -129,7 +129,7 @@ impl<'p, 'm: 'p> Check<'p, 'm> {
             return;
         }
         let reason = match reason {
-            Reason::Budget => format!("that takes more than {CELLS_PER_QUESTION} cells"),
+            Reason::Budget => format!("that takes more than {STEPS_PER_QUESTION} steps"),
             Reason::Method => "its expressions depend on each other in ways that are not followed".to_owned(),
         };
         self.add(Finding::warning(path, format!("not decided {question}: {reason}")));

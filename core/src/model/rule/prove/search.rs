@@ -3,6 +3,9 @@
 //! What is known so far often decides a condition; then the axes that are still open do not matter. So the axis that is
 //! branched on next is always one that the question waits for.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use rust_decimal::Decimal;
 
 use super::super::evaluate::compare;
@@ -14,7 +17,7 @@ use super::partial::Partial;
 use super::plan::Plan;
 use super::possible::{Fact, possible, room};
 use super::range::{Range, Ranges};
-use super::{CELLS, CELLS_PER_QUESTION};
+use super::{STEPS, STEPS_PER_QUESTION};
 
 /// After so many users of whom it is not known whether they can be, the search for a better one ends.
 const MOST_DOUBTS: u32 = 1_000;
@@ -25,6 +28,8 @@ const MOST_SAMPLED: u32 = 20;
 const SAMPLES: u64 = 5_000;
 /// How often values are chosen anew before a user is given up.
 const ATTEMPTS: usize = 12;
+/// What an attempt with one reading costs, as measured; with more of one source it grows as their cube.
+const STEPS_PER_ATTEMPT: u64 = 20;
 
 /// One condition of a question.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +45,7 @@ pub(super) enum What<'m> {
     Equal(&'m Expr, &'m Expr),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Outcome {
     True,
     /// False or unknown.
@@ -63,6 +68,21 @@ impl Outcome {
 impl<'m> Wish<'m> {
     pub(super) fn of(condition: &'m Expr, outcome: Outcome) -> Self {
         Wish { what: What::Condition(condition), outcome }
+    }
+
+    fn state(&self, known: &mut Partial<'m, '_>) -> State {
+        let found = match self.what {
+            What::Condition(condition) => known.value(condition),
+            What::Equal(left, right) => known.value(left).and_then(|left| {
+                let equal = compare(Comparison::Equal, left, known.value(right)?);
+                Ok(equal.map_or(Value::Null, Value::Boolean))
+            }),
+        };
+        match found {
+            Err(axis) => State::Open(axis),
+            Ok(found) if self.outcome.is(found) => State::Holds,
+            Ok(_) => State::Fails,
+        }
     }
 }
 
@@ -91,7 +111,20 @@ pub(super) struct Search<'p, 'm> {
     assumed: Vec<Option<&'p Cell>>,
     /// The axes that read each source.
     sources: Vec<Vec<usize>>,
-    visited: u64,
+    /// Nothing is known here.
+    blank: Partial<'p, 'm>,
+    /// For a wish and an axis, the cells with which the wish can come true.
+    hopes: HashMap<(usize, usize, Outcome, usize), Rc<[u64]>>,
+    steps: u64,
+}
+
+/// An axis that was branched on.
+struct Branch {
+    axis: usize,
+    /// The next cell.
+    next: usize,
+    /// The cells that are worth a look, as bits; all where there is none.
+    hope: Option<Vec<u64>>,
 }
 
 enum State {
@@ -118,23 +151,24 @@ impl<'p, 'm> Search<'p, 'm> {
             }
         }
         let assumed = vec![None; plan.axes.len()];
-        Search { plan, known: Partial::nothing(plan), assumed, sources, visited: 0 }
+        let (known, blank) = (Partial::nothing(plan), Partial::nothing(plan));
+        Search { plan, known, assumed, sources, blank, hopes: HashMap::new(), steps: 0 }
     }
 
     /// Whether the budget of all questions is spent.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.plan.too_large || self.visited >= CELLS
+        self.plan.too_large || self.steps >= STEPS
     }
 
     /// A user for whom all the wishes come true.
     pub(super) fn find(&mut self, wishes: &[Wish<'p>]) -> Answer {
-        self.walk(wishes, &Division::Cells, CELLS_PER_QUESTION)
+        self.walk(wishes, &Division::Cells, STEPS_PER_QUESTION)
     }
 
     fn walk(&mut self, wishes: &[Wish<'p>], division: &Division<'p>, budget: u64) -> Answer {
         let plan = self.plan;
-        let end = CELLS.min(self.visited + budget);
-        let mut path: Vec<(usize, usize)> = Vec::new();
+        let end = STEPS.min(self.steps + budget);
+        let mut path: Vec<Branch> = Vec::new();
         let (mut not_found, mut doubts) = (Answer::Never, 0);
         loop {
             match self.state(wishes) {
@@ -143,7 +177,11 @@ impl<'p, 'm> Search<'p, 'm> {
                     if !plan.axes[axis].complete {
                         not_found = Answer::NotDecided(Reason::Method);
                     }
-                    path.push((axis, 0));
+                    let hope = match division {
+                        Division::Cells => self.hope(wishes, axis),
+                        Division::Samples(_) => None,
+                    };
+                    path.push(Branch { axis, next: 0, hope });
                 }
                 State::Holds => {
                     let example = self.example(wishes).or_else(|| match division {
@@ -151,7 +189,7 @@ impl<'p, 'm> Search<'p, 'm> {
                         _ => None,
                     });
                     if let Some(example) = example {
-                        path.iter().for_each(|(axis, _)| self.assume(*axis, None));
+                        path.iter().for_each(|branch| self.assume(branch.axis, None));
                         return Answer::Example(example);
                     }
                     not_found = Answer::NotDecided(Reason::Method);
@@ -160,24 +198,24 @@ impl<'p, 'm> Search<'p, 'm> {
             }
             // the next cell of the last axis that has one
             loop {
-                let Some((axis, next)) = path.last_mut() else { return not_found };
+                let Some(branch) = path.last_mut() else { return not_found };
+                let axis = branch.axis;
                 let cells = match division {
-                    Division::Cells => &plan.axes[*axis].cells,
-                    Division::Samples(_) => &plan.samples[*axis],
+                    Division::Cells => &plan.axes[axis].cells,
+                    Division::Samples(_) => &plan.samples[axis],
                 };
-                let (axis, cell) = (*axis, cells.get(*next));
-                *next += 1;
+                let is_hopeless = |cell: &usize| branch.hope.as_ref().is_some_and(|hope| !has_bit(hope, *cell));
+                branch.next += (branch.next..cells.len()).take_while(is_hopeless).count();
+                let cell = cells.get(branch.next);
+                branch.next += 1;
                 self.assume(axis, cell);
                 let Some(cell) = cell else {
                     path.pop();
                     continue;
                 };
-                self.visited += 1;
-                if self.visited.is_multiple_of(256) {
-                    crate::patience::check();
-                }
-                if self.visited >= end || doubts >= MOST_DOUBTS {
-                    path.iter().for_each(|(axis, _)| self.assume(*axis, None));
+                self.spend(1 + wishes.len() as u64 / 16);
+                if self.steps >= end || doubts >= MOST_DOUBTS {
+                    path.iter().for_each(|branch| self.assume(branch.axis, None));
                     return Answer::NotDecided(if doubts > 0 { Reason::Method } else { Reason::Budget });
                 }
                 let within = match division {
@@ -210,47 +248,93 @@ impl<'p, 'm> Search<'p, 'm> {
         }
     }
 
+    fn spend(&mut self, steps: u64) {
+        const PACE: u64 = 256;
+        if self.steps / PACE != (self.steps + steps) / PACE {
+            crate::patience::check();
+        }
+        self.steps += steps;
+    }
+
+    /// The cells of an axis with which all wishes can come true, as far as each shows that by itself.
+    fn hope(&mut self, wishes: &[Wish<'p>], axis: usize) -> Option<Vec<u64>> {
+        /// Fewer cells are looked at sooner than they are left out.
+        const MANY: usize = 4;
+        let cells = self.plan.axes[axis].cells.len();
+        if cells <= MANY {
+            return None;
+        }
+        let mut all = vec![u64::MAX; cells.div_ceil(64)];
+        for wish in wishes {
+            let one = self.hope_of(wish, axis);
+            all.iter_mut().zip(one.iter()).for_each(|(all, one)| *all &= one);
+        }
+        Some(all)
+    }
+
+    fn hope_of(&mut self, wish: &Wish<'p>, axis: usize) -> Rc<[u64]> {
+        let address = |expr: &Expr| std::ptr::from_ref(expr).addr();
+        let (left, right) = match wish.what {
+            What::Condition(condition) => (address(condition), 0),
+            What::Equal(left, right) => (address(left), address(right)),
+        };
+        let key = (left, right, wish.outcome, axis);
+        if let Some(known) = self.hopes.get(&key) {
+            return known.clone();
+        }
+        let plan = self.plan;
+        let cells = &plan.axes[axis].cells;
+        self.spend(cells.len() as u64);
+        let mut found = vec![0; cells.len().div_ceil(64)];
+        for (place, cell) in cells.iter().enumerate() {
+            self.blank.set(axis, Some(cell.example.value()));
+            if !matches!(wish.state(&mut self.blank), State::Fails) {
+                found[place / 64] |= 1 << (place % 64);
+            }
+        }
+        self.blank.set(axis, None);
+        let found: Rc<[u64]> = found.into();
+        self.hopes.insert(key, found.clone());
+        found
+    }
+
     fn assume(&mut self, axis: usize, cell: Option<&'p Cell>) {
         self.assumed[axis] = cell;
         self.known.set(axis, cell.map(|cell| cell.example.value()));
     }
 
     fn state(&mut self, wishes: &[Wish<'p>]) -> State {
-        let mut open = None;
+        let mut state = State::Holds;
         for wish in wishes {
-            let found = match wish.what {
-                What::Condition(condition) => self.known.value(condition),
-                What::Equal(left, right) => self.known.value(left).and_then(|left| {
-                    let equal = compare(Comparison::Equal, left, self.known.value(right)?);
-                    Ok(equal.map_or(Value::Null, Value::Boolean))
-                }),
-            };
-            let holds = match found {
-                Err(axis) => {
-                    open = open.or(Some(axis));
-                    continue;
-                }
-                Ok(found) => wish.outcome.is(found),
-            };
-            if !holds {
-                return State::Fails;
+            match (wish.state(&mut self.known), &state) {
+                (State::Fails, _) => return State::Fails,
+                (State::Open(axis), State::Holds) => state = State::Open(axis),
+                _ => {}
             }
         }
-        open.map_or(State::Holds, State::Open)
+        state
     }
 
     /// Whether the new assumption goes with those that are there.
-    fn is_consistent(&self, axis: usize) -> bool {
+    fn is_consistent(&mut self, axis: usize) -> bool {
+        if let Subject::Reading(_, slot) = self.plan.axes[axis].subject {
+            let facts = self.facts(self.plan.model.readings[slot].0);
+            self.spend(facts.len().pow(2) as u64);
+            return possible(&facts) && self.opaque_is_in_range();
+        }
+        self.dates_agree(axis) && self.opaque_is_in_range()
+    }
+
+    /// A date is NULL as its age is.
+    fn dates_agree(&self, axis: usize) -> bool {
         let other = |subject| self.plan.find(subject).and_then(|place| self.assumed[place]);
         let is_null = |cell: &Cell| cell.example == Constant::Null;
         let Some(here) = self.assumed[axis] else { return true };
-        let consistent = match self.plan.axes[axis].subject {
-            Subject::Reading(_, slot) => possible(&self.facts(self.plan.model.readings[slot].0)),
+        match self.plan.axes[axis].subject {
             Subject::Attribute(place) => other(Subject::Age(place)).is_none_or(|age| is_null(age) == is_null(here)),
             Subject::Age(place) => other(Subject::Attribute(place)).is_none_or(|date| is_null(date) == is_null(here)),
             _ => true,
-        };
-        consistent && self.opaque_is_in_range()
+        }
     }
 
     /// Whether opaque expressions can be where they are assumed, with what is assumed of their parts.
@@ -308,7 +392,14 @@ impl<'p, 'm> Search<'p, 'm> {
         let opaque = self.plan.opaque.iter().any(|axis| self.assumed[*axis].is_some());
         // what goes together often depends on which value is chosen first
         let attempts = if opaque { 0 } else { ATTEMPTS };
-        let example = (0..attempts).find_map(|attempt| confirm(self.plan, wishes, self.values(attempt)?));
+        let readings =
+            self.sources.iter().map(|axes| axes.iter().filter(|axis| self.assumed[**axis].is_some()).count());
+        let cost = STEPS_PER_ATTEMPT * (1 + readings.map(|readings| readings.pow(3) as u64).sum::<u64>());
+        let attempts = if cost > STEPS_PER_QUESTION { 0 } else { attempts };
+        let example = (0..attempts).find_map(|attempt| {
+            self.spend(cost);
+            confirm(self.plan, wishes, self.values(attempt)?)
+        });
         for (axis, cell) in before.into_iter().enumerate().filter(|(_, cell)| cell.is_some()) {
             self.assume(axis, cell);
         }
@@ -355,4 +446,8 @@ pub(super) fn candidates(span: Interval) -> Vec<Decimal> {
     let around: Vec<Decimal> = around.collect();
     let all = [example].into_iter().chain(span.high.map(|high| high.at)).chain(around).chain(beyond);
     all.filter(|candidate| span.contains(*candidate)).collect()
+}
+
+fn has_bit(bits: &[u64], place: usize) -> bool {
+    bits[place / 64] >> (place % 64) & 1 == 1
 }
