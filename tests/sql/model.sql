@@ -261,6 +261,16 @@ SELECT layer_assign(t, m, '2024-03-31') FROM dates_model, (VALUES (TIMESTAMPTZ '
 \echo :SQLSTATE
 SELECT layer_assign(t, m, '2024-03-31') FROM dates_model, (SELECT TIMESTAMPTZ '2024-03-31 23:59 UTC' AT TIME ZONE 'Asia/Shanghai' AS at) AS t;
 
+-- Domains over dates and booleans; metrics of every type as columns.
+CREATE DOMAIN past_day AS date CHECK (VALUE < '2024-04-01');
+CREATE DOMAIN local_time AS timestamp;
+CREATE DOMAIN flag AS boolean;
+CREATE VIEW typed_model AS SELECT '{"name": "m", "attributes": {"born": "date", "seen": "date", "vip": "boolean"},
+  "metrics": {"adult": "days_since(born) >= 6574", "last": "greatest(born, seen)", "grade": "case when vip then ''a'' else ''b'' end"},
+  "layers": [{"name": "best", "when": "adult and grade = ''a''"}], "default": {"name": "rest"}}'::model AS m;
+SELECT layer_assign(t, m, '2024-03-31'), metrics(t, m, '2024-03-31') FROM typed_model, (SELECT '2000-01-01'::past_day AS born, '2024-03-30 10:00'::local_time AS seen, true::flag AS vip) AS t;
+SELECT layer_assign(t, m, '2024-03-31'), metrics(t, m, '2024-03-31') FROM typed_model, (SELECT DATE '2020-01-01' AS born, NULL::date AS seen, false AS vip, true AS adult, TIMESTAMP '2024-01-01 12:00' AS last, 'a' AS grade) AS t;
+
 -- Text: varchar, name, enum, uuid, numbers … as they print; not boolean, date and timestamps. Equality is by bytes.
 CREATE TYPE mood AS ENUM ('fine', 'sad');
 CREATE DOMAIN city_name AS varchar(20);
@@ -306,7 +316,7 @@ COMMIT;
 
 DROP FUNCTION calls, plan;
 DROP FUNCTION with_condition;
-DROP VIEW asked, numbers_model, dates_model, text_model;
-DROP DOMAIN tested, small_amount, money_amount, city_name;
+DROP VIEW asked, numbers_model, dates_model, typed_model, text_model;
+DROP DOMAIN past_day, local_time, flag, tested, small_amount, money_amount, city_name;
 DROP TABLE users, models, nested, child_users, parent_users;
 DROP TYPE profile, mood;

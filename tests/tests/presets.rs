@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use postgres::Client;
 use strata_tests::purchases::{CDNOW, load_cdnow, load_orders};
-use strata_tests::{analyst, assert_same_rows, fresh_database, has_shared_data, run, value};
+use strata_tests::{analyst, assert_same_rows, fresh_database, has_shared_data, plan_as_run, run, value};
 
 const DATABASE: &str = "presets";
 
@@ -176,25 +176,34 @@ fn calibration_counts_the_scores() {
     }
 }
 
-/// Law: a shuffled, partitioned or parallel calibration is the same.
+/// Law: a calibration by parallel workers, or of users in another order, is the same.
 #[test]
 fn calibration_does_not_depend_on_the_order() {
     let mut client = database();
-    for Base { table, .. } in bases() {
-        run(
-            &mut client,
-            "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0",
-        );
-        assert_same_rows(
-            &mut client,
-            table,
-            &format!(
-                "SELECT preset, as_of, (SELECT strata.calibrate_agg(b, m.model, m.as_of ORDER BY md5(customer::text)) FROM {table}_base AS b)::text AS model
-                 FROM {table}_models AS m WHERE model::jsonb ? 'calibration'"
-            ),
-            &format!("SELECT preset, as_of, model::text FROM {table}_models WHERE model::jsonb ? 'calibration'"),
-        );
-        run(&mut client, "RESET ALL");
+    let presets = client
+        .query("SELECT preset FROM strata.presets() WHERE needs_calibration", &[])
+        .expect("the presets that are calibrated");
+    for Base { table, days: [as_of, _], .. } in bases() {
+        for preset in presets.iter().map(|row| row.get::<_, String>(0)) {
+            let calibrated = |order: &str| {
+                format!(
+                    "SELECT strata.calibrate_agg(b, strata.preset('{preset}'), '{as_of}' {order})::text AS model
+                     FROM {table}_base AS b"
+                )
+            };
+            let stored =
+                format!("SELECT model::text FROM {table}_models WHERE preset = '{preset}' AND as_of = '{as_of}'");
+            assert_same_rows(&mut client, "shuffled", &calibrated("ORDER BY md5(customer::text)"), &stored);
+            run(
+                &mut client,
+                "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+                 DROP TABLE IF EXISTS parallel",
+            );
+            let plan = plan_as_run(&mut client, &format!("CREATE TEMPORARY TABLE parallel AS {}", calibrated("")));
+            assert!(plan.contains("Partial Aggregate") && !plan.contains("Workers Launched: 0"), "{plan}");
+            run(&mut client, "RESET ALL");
+            assert_same_rows(&mut client, &plan, "TABLE parallel", &stored);
+        }
     }
 }
 
