@@ -196,3 +196,11 @@ COMMENT ON FUNCTION explain(record, model, date) IS 'why a user is in a layer, a
 COMMENT ON FUNCTION explain_text(record, model, date, text) IS 'why a user is in a layer, and the nearest ways into better ones, in words';
 COMMENT ON FUNCTION distance(record, model, text, date) IS 'what is missing to a layer, by metric';
 COMMENT ON FUNCTION describe(model, text) IS 'a model in words';
+COMMENT ON FUNCTION model_eq(model, model) IS 'implementation of = operator';
+COMMENT ON FUNCTION model_ne(model, model) IS 'implementation of <> operator';
+COMMENT ON FUNCTION model_hash(model) IS 'hash';
+COMMENT ON FUNCTION model_hash_extended(model, bigint) IS 'hash';
+COMMENT ON OPERATOR = (model, model) IS 'equal';
+COMMENT ON OPERATOR <> (model, model) IS 'not equal';
+COMMENT ON OPERATOR FAMILY model_hash_ops USING hash IS 'equality of models by their canonical bytes';
+COMMENT ON OPERATOR CLASS model_hash_ops USING hash IS 'equality of models by their canonical bytes';

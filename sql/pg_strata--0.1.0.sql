@@ -386,7 +386,7 @@ CREATE FUNCTION rfm_summary(
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/model.rs
+-- src/layer.rs
 -- requires:
 --   rfm_job
 
@@ -399,35 +399,35 @@ CREATE CAST (model AS jsonb) WITH INOUT;
 
 CREATE TYPE evaluation AS (layer text, layers text[], scores smallint[], next_change date);
 
-CREATE FUNCTION layer_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'layer_assign';
-CREATE FUNCTION layers_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text[] IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'layers_assign';
-CREATE FUNCTION evaluate(user_row record, model model, as_of date DEFAULT NULL) RETURNS evaluation IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'evaluate';
-CREATE FUNCTION metrics(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'metrics';
+CREATE FUNCTION layer_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'layer_assign';
+CREATE FUNCTION layers_assign(user_row record, model model, as_of date DEFAULT NULL) RETURNS text[] IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'layers_assign';
+CREATE FUNCTION evaluate(user_row record, model model, as_of date DEFAULT NULL) RETURNS evaluation IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', 'evaluate';
+CREATE FUNCTION metrics(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE COST 100 LANGUAGE c AS 'MODULE_PATHNAME', 'metrics';
 /* </end connected objects> */
 
 /* <begin connected objects> */
 -- src/calibrate.rs
 -- requires:
---   model
+--   layer
 
 -- calibrate_agg. The state is a flat bytea that carries the model: parallel workers and sharded servers can ship it.
 
-CREATE FUNCTION calibrate_agg_transition(bytea, record, model, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_transition';
+CREATE FUNCTION calibrate_agg_transition(bytea, record, model, date) RETURNS bytea IMMUTABLE PARALLEL SAFE COST 50 LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_transition';
 CREATE FUNCTION calibrate_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_combine';
 CREATE FUNCTION calibrate_agg_final(bytea) RETURNS model IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'calibrate_agg_final_wrapper';
 CREATE AGGREGATE calibrate_agg(user_row record, model model, as_of date) (SFUNC = calibrate_agg_transition, STYPE = bytea, SSPACE = 65536, FINALFUNC = calibrate_agg_final, COMBINEFUNC = calibrate_agg_combine, PARALLEL = SAFE);
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/model.rs
+-- src/explain.rs
 -- requires:
 --   calibrate_agg
 
 -- Why a user is in a layer, and what is missing to another.
 
-CREATE FUNCTION explain(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'explain';
-CREATE FUNCTION explain_text(user_row record, model model, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'explain_text';
-CREATE FUNCTION distance(user_row record, model model, layer text, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'distance';
+CREATE FUNCTION explain(user_row record, model model, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE COST 5000 LANGUAGE c AS 'MODULE_PATHNAME', 'explain';
+CREATE FUNCTION explain_text(user_row record, model model, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text IMMUTABLE PARALLEL SAFE COST 5000 LANGUAGE c AS 'MODULE_PATHNAME', 'explain_text';
+CREATE FUNCTION distance(user_row record, model model, layer text, as_of date DEFAULT NULL) RETURNS jsonb IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'distance';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -844,6 +844,41 @@ AS 'MODULE_PATHNAME', 'model_check_wrapper';
 
 /* <begin connected objects> */
 -- src/model.rs
+-- pg_strata::model::model_eq
+CREATE  FUNCTION "model_eq"(
+	"a" model, /* ModelIn < '_ > */
+	"b" model /* ModelIn < '_ > */
+) RETURNS bool /* bool */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_eq_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_hash
+CREATE  FUNCTION "model_hash"(
+	"model" model /* ModelIn < '_ > */
+) RETURNS INT /* i32 */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_hash_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_hash_extended
+CREATE  FUNCTION "model_hash_extended"(
+	"model" model, /* ModelIn < '_ > */
+	"seed" bigint /* i64 */
+) RETURNS bigint /* i64 */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_hash_extended_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
 -- pg_strata::model::model_in
 -- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
@@ -864,6 +899,35 @@ CREATE  FUNCTION "model_layers"(
 IMMUTABLE STRICT PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'model_layers_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- pg_strata::model::model_ne
+CREATE  FUNCTION "model_ne"(
+	"a" model, /* ModelIn < '_ > */
+	"b" model /* ModelIn < '_ > */
+) RETURNS bool /* bool */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'model_ne_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/model.rs
+-- requires:
+--   explain
+--   model_eq
+--   model_ne
+--   model_hash
+--   model_hash_extended
+
+-- Equality of models, for DISTINCT and GROUP BY: canonical bytes.
+
+CREATE OPERATOR = (LEFTARG = model, RIGHTARG = model, FUNCTION = model_eq, COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES);
+CREATE OPERATOR <> (LEFTARG = model, RIGHTARG = model, FUNCTION = model_ne, COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel);
+
+CREATE OPERATOR CLASS model_hash_ops DEFAULT FOR TYPE model USING hash AS OPERATOR 1 =, FUNCTION 1 model_hash(model), FUNCTION 2 model_hash_extended(model, bigint);
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1251,5 +1315,13 @@ COMMENT ON FUNCTION explain(record, model, date) IS 'why a user is in a layer, a
 COMMENT ON FUNCTION explain_text(record, model, date, text) IS 'why a user is in a layer, and the nearest ways into better ones, in words';
 COMMENT ON FUNCTION distance(record, model, text, date) IS 'what is missing to a layer, by metric';
 COMMENT ON FUNCTION describe(model, text) IS 'a model in words';
+COMMENT ON FUNCTION model_eq(model, model) IS 'implementation of = operator';
+COMMENT ON FUNCTION model_ne(model, model) IS 'implementation of <> operator';
+COMMENT ON FUNCTION model_hash(model) IS 'hash';
+COMMENT ON FUNCTION model_hash_extended(model, bigint) IS 'hash';
+COMMENT ON OPERATOR = (model, model) IS 'equal';
+COMMENT ON OPERATOR <> (model, model) IS 'not equal';
+COMMENT ON OPERATOR FAMILY model_hash_ops USING hash IS 'equality of models by their canonical bytes';
+COMMENT ON OPERATOR CLASS model_hash_ops USING hash IS 'equality of models by their canonical bytes';
 /* </end connected objects> */
 

@@ -16,7 +16,7 @@ use crate::pg::call::Call;
 use crate::pg::composite::RowType;
 use crate::pg::json::jsonb;
 use crate::pg::query::{qualified_type_name, type_name};
-use crate::pg::row::{Conversion, Row, RowShape, RowValues};
+use crate::pg::row::{Column, Conversion, Row, RowShape, RowValues};
 use crate::pg::varlena;
 use crate::pg::{array, date};
 
@@ -164,7 +164,18 @@ impl Columns {
     fn of(shape: RowShape, model: &Model, asked: Asked) -> Columns {
         let definition = model.definition();
         let present = shape.columns();
-        let column = |name: &str| present.iter().find(|column| column.name == name);
+        let column = |name: &str| {
+            let mut found = present.iter().filter(|column| column.name == name);
+            let first = found.next();
+            if found.next().is_some() {
+                raise(
+                    PgSqlErrorCode::ERRCODE_AMBIGUOUS_COLUMN,
+                    format!("the row has two columns \"{name}\""),
+                    Some("Give one of them another name.".to_owned()),
+                );
+            }
+            first
+        };
         let given =
             |names: &mut dyn Iterator<Item = &str>| names.map(|name| column(name).is_some()).collect::<Vec<_>>();
         let given_metrics = given(&mut definition.metrics.names());
@@ -193,8 +204,9 @@ impl Columns {
                 Some(format!("It has: {}.", list.collect::<Vec<_>>().join(", "))),
             )
         };
-        let mismatch = |name: &str, type_id: pg_sys::Oid, expected: &str| -> ! {
-            let hint = match type_id {
+        let mismatch = |found: &Column, expected: &str| -> ! {
+            let (name, type_id) = (&found.name, found.type_id);
+            let hint = match found.base {
                 pg_sys::TIMESTAMPTZOID => "The day of an instant needs a time zone: at AT TIME ZONE 'Asia/Shanghai'.",
                 _ => "Cast it, or give the column another name.",
             };
@@ -207,8 +219,8 @@ impl Columns {
         let mut taken = Vec::new();
         for (source, name) in definition.sources.0.names().enumerate().filter(|(place, _)| needs.sources[*place]) {
             let Some(found) = column(name) else { missing(name, "a source") };
-            if qualified_type_name(found.type_id) != "strata.ledger" {
-                mismatch(name, found.type_id, "strata.ledger");
+            if qualified_type_name(found.base) != "strata.ledger" {
+                mismatch(found, "strata.ledger");
             }
             taken.push(Taken::Source { column: found.place, source });
         }
@@ -217,23 +229,21 @@ impl Columns {
                 continue;
             }
             let Some(found) = column(name) else { missing(name, "an attribute") };
-            let Some(by) = Conversion::between(found.type_id, described.of_type) else {
-                mismatch(name, found.type_id, &described.of_type.to_string())
+            let Some(by) = Conversion::between(found.base, described.of_type) else {
+                mismatch(found, &described.of_type.to_string())
             };
             taken.push(Taken::Attribute { column: found.place, attribute, by });
         }
         for (metric, name) in definition.metrics.names().enumerate() {
             let Some(found) = column(name) else { continue };
             let wanted = model.metric_type(metric);
-            let Some(by) = Conversion::between(found.type_id, wanted) else {
-                mismatch(name, found.type_id, &wanted.to_string())
-            };
+            let Some(by) = Conversion::between(found.base, wanted) else { mismatch(found, &wanted.to_string()) };
             taken.push(Taken::Metric { column: found.place, metric, by });
         }
         for (score, name) in definition.scores.names().enumerate().filter(|(score, _)| given_scores[*score]) {
             let Some(found) = column(name) else { continue };
-            let Some(by) = Conversion::between(found.type_id, strata_core::model::Type::Number) else {
-                mismatch(name, found.type_id, "number")
+            let Some(by) = Conversion::between(found.base, strata_core::model::Type::Number) else {
+                mismatch(found, "number")
             };
             taken.push(Taken::Score { column: found.place, score, by });
         }

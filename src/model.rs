@@ -48,7 +48,7 @@ pub fn json_of(bytes: &[u8]) -> &str {
 
 /// The model in stored bytes, parsed when this session sees it for the first time.
 pub fn parsed(bytes: &[u8]) -> Rc<Model> {
-    /// Models of one session at a time; beyond that, all are forgotten.
+    /// Models of one session at a time; beyond that, one is forgotten for another.
     const MOST: usize = 64;
     thread_local!(static KNOWN: RefCell<HashMap<Vec<u8>, Rc<Model>>> = RefCell::new(HashMap::new()));
     if let Some(known) = KNOWN.with_borrow(|known| known.get(bytes).cloned()) {
@@ -56,8 +56,10 @@ pub fn parsed(bytes: &[u8]) -> Rc<Model> {
     }
     let model = Rc::new(json_of(bytes).parse::<Model>().or_raise());
     KNOWN.with_borrow_mut(|known| {
-        if known.len() >= MOST {
-            known.clear();
+        if known.len() >= MOST
+            && let Some(any) = known.keys().next().cloned()
+        {
+            known.remove(&any);
         }
         known.insert(bytes.to_vec(), model.clone());
     });
@@ -85,6 +87,33 @@ fn model_recv(mut message: pgrx::datum::Internal) -> ModelOut {
 #[pg_extern(sql = false)]
 fn model_send(model: ModelIn<'_>) -> Vec<u8> {
     json_of(model.bytes).as_bytes().to_vec()
+}
+
+::pgrx::extension_sql_file!(
+    "../sql/model_operators.sql",
+    name = "model_operators",
+    requires = ["explain", model_eq, model_ne, model_hash, model_hash_extended]
+);
+
+/// Whether two models are the same, calibration included.
+#[pg_extern(immutable, parallel_safe)]
+fn model_eq(a: ModelIn<'_>, b: ModelIn<'_>) -> bool {
+    a.bytes == b.bytes
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn model_ne(a: ModelIn<'_>, b: ModelIn<'_>) -> bool {
+    a.bytes != b.bytes
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn model_hash(model: ModelIn<'_>) -> i32 {
+    model_hash_extended(model, 0) as i32
+}
+
+#[pg_extern(immutable, parallel_safe)]
+fn model_hash_extended(model: ModelIn<'_>, seed: i64) -> i64 {
+    crate::pg::hash_bytes(model.bytes, seed)
 }
 
 /// The same model with other values of its parameters.

@@ -100,3 +100,41 @@ fn the_order_of_names_may_be_lost() {
         "{round}"
     );
 }
+
+#[test]
+fn headings_and_parents_are_told_apart() {
+    let with = |layers: &str, default: &str| {
+        format!(r#"{{"name": "m", "metrics": {{"x": "1"}}, "layers": [{layers}], "default": {default}}}"#)
+            .parse::<Model>()
+    };
+    let a = r#"{"name": "a", "when": "x > 0"}"#;
+    assert!(with(&format!(r#"{{"name": "top"}}, {a}"#), r#"{"name": "d", "parent": "top"}"#).is_ok());
+    let empty = with(&format!(r#"{{"name": "top"}}, {a}"#), r#"{"name": "d"}"#).unwrap_err();
+    assert_eq!(empty.to_string(), "layers[0]: layer \"top\" has no condition, and no layer names it as its parent");
+    let typo =
+        with(r#"{"name": "top"}, {"name": "a", "when": "x > 0", "parent": "topp"}"#, r#"{"name": "d"}"#).unwrap_err();
+    assert_eq!(typo.to_string(), "layers[1].parent: there is no layer \"topp\"");
+    assert_eq!(typo.hint().as_deref(), Some("Did you mean top?"));
+}
+
+#[test]
+fn an_array_is_no_object() {
+    for (json, path) in [
+        (
+            r#"{"name":"m","metrics":{"x":"1"},"layers":[["a",{},"x > 0",null,null]],"default":{"name":"d"}}"#,
+            "layers[0]: ",
+        ),
+        (
+            r#"{"name":"m","metrics":{"x":"1"},"layers":[{"name":"a","when":"x > 0"}],"default":["b",{},null,null]}"#,
+            "default: ",
+        ),
+        (
+            r#"{"name":"m","label":["a","b"],"metrics":{"x":"1"},"layers":[{"name":"a","when":"x > 0"}],"default":{"name":"d"}}"#,
+            "label: ",
+        ),
+    ] {
+        let error = json.parse::<Model>().unwrap_err().to_string();
+        assert_eq!(error, format!("{path}expected an object, not an array"));
+    }
+    assert!(r#"["m"]"#.parse::<Model>().is_err());
+}

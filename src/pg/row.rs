@@ -13,6 +13,8 @@ use super::{date, numeric, varlena};
 pub struct RowShape {
     type_id: pg_sys::Oid,
     type_modifier: i32,
+    /// Of this form of the type: ALTER TABLE makes another.
+    identifier: u64,
     description: pg_sys::TupleDesc,
 }
 
@@ -20,6 +22,8 @@ pub struct RowShape {
 pub struct Column {
     pub name: String,
     pub type_id: pg_sys::Oid,
+    /// The type below it, where that is a domain.
+    pub base: pg_sys::Oid,
     /// Its place among the values of a row.
     pub place: usize,
 }
@@ -61,11 +65,13 @@ impl RowShape {
             let site = (*(*call.fcinfo()).flinfo).fn_mcxt;
             PgMemoryContexts::For(site).switch_to(|_| pg_sys::lookup_rowtype_tupdesc_copy(type_id, type_modifier))
         };
-        RowShape { type_id, type_modifier, description }
+        RowShape { type_id, type_modifier, identifier: identifier(type_id, type_modifier), description }
     }
 
     pub fn is_of(&self, row: Row) -> bool {
         row.type_of() == (self.type_id, self.type_modifier)
+            // anonymous row types never change
+            && (self.type_id == pg_sys::RECORDOID || self.identifier == identifier(self.type_id, self.type_modifier))
     }
 
     /// All columns that are not dropped.
@@ -76,7 +82,10 @@ impl RowShape {
         let attributes = (0..count).filter_map(|place| Some((place, description.get(place)?)));
         let present = attributes.filter(|(_, attribute)| !attribute.attisdropped);
         present
-            .map(|(place, attribute)| Column { name: attribute.name().to_owned(), type_id: attribute.atttypid, place })
+            .map(|(place, attribute)| {
+                let type_id = attribute.atttypid;
+                Column { name: attribute.name().to_owned(), type_id, base: base_type(type_id), place }
+            })
             .collect()
     }
 
@@ -102,6 +111,19 @@ impl RowShape {
     }
 }
 
+/// PostgreSQL's number of the present form of a row type.
+fn identifier(type_id: pg_sys::Oid, type_modifier: i32) -> u64 {
+    // SAFETY: a look-up in the cache of types; the type is that of a row that is there.
+    unsafe { pg_sys::assign_record_type_identifier(type_id, type_modifier) }
+}
+
+impl Drop for RowShape {
+    fn drop(&mut self) {
+        // SAFETY: the copy is this shape's own; whatever keeps the shape drops it before its memory goes.
+        unsafe { pg_sys::FreeTupleDesc(self.description) }
+    }
+}
+
 impl RowValues {
     /// The datum at a place; `None` where it is NULL.
     #[inline]
@@ -124,6 +146,8 @@ pub enum Conversion {
     Date,
     Timestamp,
     Text,
+    /// `char(n)`: without the spaces that fill it up.
+    Padded,
     /// By the type's output function.
     Output(pg_sys::Oid),
 }
@@ -136,10 +160,9 @@ pub enum Width {
 }
 
 impl Conversion {
-    /// From a column's type to a type of the model's; `None` where there is no way.
-    pub fn between(column: pg_sys::Oid, wanted: Type) -> Option<Conversion> {
-        // SAFETY: a look-up of a type's base type and category by its oid.
-        let base = unsafe { pg_sys::getBaseType(column) };
+    /// From a column's base type to a type of the model's; `None` where there is no way, or one that depends on settings
+    /// of the session.
+    pub fn between(base: pg_sys::Oid, wanted: Type) -> Option<Conversion> {
         match (base, wanted) {
             (pg_sys::INT2OID, Type::Number) => Some(Conversion::Integer(Width::Two)),
             (pg_sys::INT4OID, Type::Number) => Some(Conversion::Integer(Width::Four)),
@@ -151,8 +174,8 @@ impl Conversion {
             (pg_sys::DATEOID, Type::Date) => Some(Conversion::Date),
             (pg_sys::TIMESTAMPOID, Type::Date) => Some(Conversion::Timestamp),
             (pg_sys::TEXTOID | pg_sys::VARCHAROID, Type::Text) => Some(Conversion::Text),
-            (pg_sys::BOOLOID | pg_sys::DATEOID | pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID, Type::Text) => None,
-            (_, Type::Text) => {
+            (pg_sys::BPCHAROID, Type::Text) => Some(Conversion::Padded),
+            (_, Type::Text) if has_one_text(base) => {
                 let (mut output, mut is_varlena) = (pg_sys::InvalidOid, false);
                 // SAFETY: every type of a column has an output function.
                 unsafe { pg_sys::getTypeOutputInfo(base, &mut output, &mut is_varlena) };
@@ -186,6 +209,9 @@ impl Conversion {
                     at => date::day_of_timestamp(at).map_or(Value::Null, |day| Value::Date(day.number())),
                 },
                 Conversion::Text => varlena::text(Some(datum)).map_or(Value::Null, Value::Text),
+                Conversion::Padded => {
+                    varlena::text(Some(datum)).map_or(Value::Null, |text| Value::Text(text.trim_end_matches(' ')))
+                }
                 Conversion::Output(function) => {
                     let text: &CStr = CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, datum));
                     text.to_str().map_or(Value::Null, Value::Text)
@@ -193,6 +219,39 @@ impl Conversion {
             }
         }
     }
+}
+
+/// Whether values of a type have one text, whatever the settings of a session: strings, enums, whole and exact numbers,
+/// UUIDs, JSON, constants without a type, and arrays of these.
+fn has_one_text(base: pg_sys::Oid) -> bool {
+    const STRINGS: u8 = b'S';
+    const ENUMS: u8 = b'E';
+    const OTHERS: [pg_sys::Oid; 8] = [
+        pg_sys::INT2OID,
+        pg_sys::INT4OID,
+        pg_sys::INT8OID,
+        pg_sys::NUMERICOID,
+        pg_sys::UUIDOID,
+        pg_sys::JSONOID,
+        pg_sys::JSONBOID,
+        pg_sys::UNKNOWNOID,
+    ];
+    let (mut category, mut preferred) = (0, false);
+    // SAFETY: catalog look-ups by the oid of a column's type.
+    let element = unsafe {
+        pg_sys::get_type_category_preferred(base, &mut category, &mut preferred);
+        pg_sys::get_element_type(base)
+    };
+    match element {
+        pg_sys::InvalidOid => matches!(category as u8, STRINGS | ENUMS) || OTHERS.contains(&base),
+        element => has_one_text(base_type(element)),
+    }
+}
+
+/// The type below a domain.
+fn base_type(type_id: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: a catalog look-up by the oid of a column's type.
+    unsafe { pg_sys::getBaseType(type_id) }
 }
 
 /// A double as its shortest decimal form reads.

@@ -320,3 +320,38 @@ DROP VIEW asked, numbers_model, dates_model, typed_model, text_model;
 DROP DOMAIN past_day, local_time, flag, tested, small_amount, money_amount, city_name;
 DROP TABLE users, models, nested, child_users, parent_users;
 DROP TYPE profile, mood;
+
+-- A call site sees a row type change under it, within one transaction.
+CREATE TABLE changing (id int, spent bigint);
+INSERT INTO changing VALUES (1, 500);
+CREATE FUNCTION layer_of(r record, m strata.model) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN strata.layer_assign(r, m); END $$;
+CREATE TABLE spenders (model strata.model);
+INSERT INTO spenders VALUES ('{"name": "spenders", "metrics": {"spent": "0"}, "layers": [{"name": "high", "when": "spent >= 100"}], "default": {"name": "low"}}');
+BEGIN;
+SELECT layer_of(changing, model) FROM changing, spenders;
+ALTER TABLE changing RENAME spent TO other;
+SELECT layer_of(changing, model), layer_assign(changing, model) FROM changing, spenders;
+ALTER TABLE changing RENAME other TO spent;
+SELECT layer_of(changing, model) FROM changing, spenders;
+ALTER TABLE changing DROP spent;
+SELECT layer_of(changing, model) FROM changing, spenders;
+COMMIT;
+
+-- What has not one text is no text; domains are what is below them; char(n) has no padding; names are not ambiguous.
+CREATE DOMAIN order_ledger AS strata.ledger;
+CREATE DOMAIN instant AS timestamptz;
+SELECT layer_assign(t, '{"name": "m", "attributes": {"a": "text"}, "layers": [{"name": "fine", "when": "a = ''fine''"}], "default": {"name": "other"}}')
+FROM (SELECT 'fine'::char(6) AS a) AS t;
+SELECT layer_assign(t, '{"name": "m", "attributes": {"a": "text"}, "layers": [{"name": "fine", "when": "a = ''fine''"}], "default": {"name": "other"}}')
+FROM (SELECT interval '1 day' AS a) AS t;
+SELECT layer_assign(t, '{"name": "m", "attributes": {"a": "date"}, "layers": [{"name": "set", "when": "a is not null"}], "default": {"name": "other"}}')
+FROM (SELECT now()::instant AS a) AS t;
+SELECT layer_assign(t, '{"name": "m", "sources": ["o"], "layers": [{"name": "bought", "when": "frequency(o) > 0"}], "default": {"name": "other"}}', '2024-03-31')
+FROM (SELECT '{"2024-03-30": [1, 5]}'::order_ledger AS o) AS t;
+SELECT layer_assign(t, model) FROM (SELECT 1 AS spent, 500 AS spent) AS t, spenders;
+SELECT DISTINCT model = model AS same, model <> set_parameters(model, '{}') AS different FROM (TABLE spenders UNION TABLE spenders) AS m;
+
+-- JSON of another shape.
+SELECT '[]'::model;
+SELECT '{"name": "m", "layers": [["a", {}, "true", null, null]], "default": {"name": "b"}}'::model;
+SELECT '{"name": "m", "layers": ['::model;

@@ -143,7 +143,7 @@ impl Checked {
         }
         let mut dimensions = Vec::new();
         for (name, dimension) in definition.dimensions.iter() {
-            let layers = self::layers(&dimension.layers, &format!("dimensions.{name}.layers"), &mut scope)?;
+            let layers = self::layers(&dimension.layers, None, &format!("dimensions.{name}.layers"), &mut scope)?;
             if let Some(place) = layers.iter().position(|layer| layer.when.is_none() || layer.parent.is_some()) {
                 let path = format!("dimensions.{name}.layers[{place}]");
                 return Err(ModelError::invalid(path, "a layer of a dimension has a condition, and no parent"));
@@ -153,12 +153,8 @@ impl Checked {
             scope.dimensions.push((name, names.collect()));
             dimensions.push(Dimension { layers, default: dimension.default.is_some() });
         }
-        let layers = self::layers(&definition.layers, "layers", &mut scope)?;
-        check_parent(
-            definition.default.as_ref().and_then(|default| default.parent.as_deref()),
-            "default",
-            &definition.layers,
-        )?;
+        let default_parent = definition.default.as_ref().and_then(|default| default.parent.as_deref());
+        let layers = self::layers(&definition.layers, default_parent, "layers", &mut scope)?;
         check_calibration(definition)?;
         let readings = scope.readings;
         Ok(Self { parameters, requires, population, metrics, metric_types, scores, dimensions, layers, readings })
@@ -198,7 +194,14 @@ fn population(text: &str, scope: &mut Scope<'_>) -> Result<Expr, ModelError> {
     }
 }
 
-fn layers(written: &[LayerDefinition], path: &str, scope: &mut Scope<'_>) -> Result<Vec<Layered>, ModelError> {
+/// Layers in their order; `default_parent` is the heading that the default names, where there is one.
+fn layers(
+    written: &[LayerDefinition],
+    default_parent: Option<&str>,
+    path: &str,
+    scope: &mut Scope<'_>,
+) -> Result<Vec<Layered>, ModelError> {
+    check_parent(default_parent, "default", written)?;
     let mut made = Vec::with_capacity(written.len());
     for (place, layer) in written.iter().enumerate() {
         let path = format!("{path}[{place}]");
@@ -206,12 +209,16 @@ fn layers(written: &[LayerDefinition], path: &str, scope: &mut Scope<'_>) -> Res
             Some(text) => Some(parse(text, Type::Boolean, &format!("{path}.when"), scope)?),
             None => None,
         };
-        let parent = check_parent(layer.parent.as_deref(), &path, written)?;
-        if when.is_none() && !written.iter().any(|other| other.parent.as_deref() == Some(&layer.name)) {
-            let message = format!("layer \"{}\" has no condition, and no layer names it as its parent", layer.name);
-            return Err(ModelError::invalid(path, message).with_hint(r#"For example "when": "recency <= 30"."#));
+        made.push(Layered { when, parent: check_parent(layer.parent.as_deref(), &path, written)? });
+    }
+    for (place, (layer, written_layer)) in made.iter().zip(written).enumerate() {
+        let name = written_layer.name.as_str();
+        let mut parents = written.iter().filter_map(|layer| layer.parent.as_deref()).chain(default_parent);
+        if layer.when.is_none() && !parents.any(|parent| parent == name) {
+            let message = format!("layer \"{name}\" has no condition, and no layer names it as its parent");
+            return Err(ModelError::invalid(format!("{path}[{place}]"), message)
+                .with_hint(r#"For example "when": "recency <= 30"."#));
         }
-        made.push(Layered { when, parent });
     }
     for (place, layer) in made.iter().enumerate() {
         let mut above = layer.parent;

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::label::Label;
@@ -212,21 +213,42 @@ impl Definition {
         if text.len() > MOST_BYTES {
             return Err(ModelError::limit("", format!("a model has at most {MOST_BYTES} bytes, not {}", text.len())));
         }
+        if !text.trim_start().starts_with('{') {
+            return Err(ModelError::malformed("", "a model is a JSON object").with_hint(EXAMPLE));
+        }
         let mut reader = serde_json::Deserializer::from_str(text);
-        let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = match error.path().to_string().as_str() {
-                "." => String::new(),
-                path => path.to_owned(),
-            };
-            ModelError::malformed(path, error.inner().to_string()).with_hint(EXAMPLE)
+        let read: Self = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            ModelError::malformed(path.trim_end_matches(['.', '?']), error.inner().to_string()).with_hint(EXAMPLE)
         })?;
-        reader.end().map_err(|error| ModelError::malformed("", error.to_string()))?;
+        reader.end().map_err(|error| ModelError::malformed("", error.to_string()).with_hint(EXAMPLE))?;
+        let json =
+            |value: serde_json::Result<Value>| value.map_err(|error| ModelError::malformed("", error.to_string()));
+        check_objects(&json(serde_json::to_value(&read))?, &json(serde_json::from_str(text))?, "")?;
         Ok(read)
     }
 
     /// The canonical JSON: one line, in the order of the definition.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|error| unreachable!("every part has a JSON form: {error}"))
+    }
+}
+
+/// Refuses an array in the place of an object: serde's structs are read from both.
+fn check_objects(read: &Value, written: &Value, path: &str) -> Result<(), ModelError> {
+    match (read, written) {
+        (Value::Object(_), Value::Array(_)) => {
+            Err(ModelError::malformed(path, "expected an object, not an array").with_hint(EXAMPLE))
+        }
+        (Value::Object(read), Value::Object(written)) => read.iter().try_for_each(|(name, read)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            written.get(name).map_or(Ok(()), |written| check_objects(read, written, &path))
+        }),
+        (Value::Array(read), Value::Array(written)) => {
+            let mut places = read.iter().zip(written).enumerate();
+            places.try_for_each(|(place, (read, written))| check_objects(read, written, &format!("{path}[{place}]")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -160,6 +160,9 @@ impl Model {
     /// For a parameter that there is not, and where the definition does not allow the value. Cuts that were calibrated
     /// with other parameters are dropped.
     pub fn with_parameters(&self, parameters: &Named<Number>) -> Result<Self, ModelError> {
+        if parameters.is_empty() {
+            return Ok(self.clone());
+        }
         let mut definition = self.definition.clone();
         for (name, value) in parameters.iter() {
             let Some(place) = definition.parameters.position(name) else {
@@ -268,7 +271,7 @@ impl Model {
         let found = (1..=bins).find(|score| Decimal::from(*score) == number);
         found.map(Some).ok_or_else(|| {
             let name = &self.definition.scores.0[place].0;
-            ModelError::invalid("", format!("score \"{name}\" is {number}, and goes from 1 to {bins}"))
+            ModelError::invalid("", format!("score \"{name}\" is {}, and goes from 1 to {bins}", number.normalize()))
         })
     }
 
