@@ -127,6 +127,11 @@ pub unsafe fn ask<R>(
     let columns = columns.as_ref()?;
     let as_of = match call.arg(arguments.as_of) {
         None if !columns.needs_day => Day::MIN,
+        None => raise(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            format!("what model \"{}\" says depends on the day: as_of is needed", model.definition().name),
+            Some("For example as_of => DATE '2011-12-09'.".to_owned()),
+        ),
         as_of => date::as_of_datum(as_of),
     };
     columns.shape.read(row, values);

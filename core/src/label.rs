@@ -24,7 +24,7 @@ impl FromStr for Lang {
 
 /// What people call a thing, in each language; where there is none, they read its name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object such as {\"en\": \"Loyal\", \"zh\": \"忠诚用户\"}")]
 pub struct Label {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub en: Option<String>,

@@ -281,8 +281,15 @@ proptest! {
 // ---------------------------------------------------------------------------------------------------------------------
 // Examples
 
-/// Findings as lines: severity, path, finding, counterexample.
+const EXCLUSIVE: &str = "note layers: no user matches two layers: their order decides nothing";
+
+/// Findings as lines, without the one that all is well.
 fn lines(json: &str) -> Vec<String> {
+    all_lines(json).into_iter().filter(|line| line != EXCLUSIVE).collect()
+}
+
+/// Findings as lines: severity, path, finding, counterexample.
+fn all_lines(json: &str) -> Vec<String> {
     let findings = json.parse::<Model>().unwrap_or_else(|error| panic!("{error}")).check();
     let line = |Finding { severity, path, finding, counterexample }| {
         let example = counterexample.map_or(String::new(), |example| format!(" {example}"));
@@ -327,6 +334,14 @@ fn layers_that_overlap_or_never_win() {
             "note default: the default \"other\" takes whom no layer does {\"recency(orders)\":0,\"frequency(orders, 365)\":1}",
         ]
     );
+}
+
+#[test]
+fn exclusive_layers_are_said_to_be() {
+    let said = |whens: &[&str]| all_lines(&over_orders(whens)).contains(&EXCLUSIVE.to_owned());
+    assert!(said(&["frequency(orders) >= 3", "frequency(orders) in (1, 2)"]));
+    assert!(!said(&["frequency(orders) >= 3", "frequency(orders) >= 1"]));
+    assert!(!said(&["frequency(orders, 30) > frequency(orders, 90)", "frequency(orders) >= 1"]));
 }
 
 #[test]
@@ -384,7 +399,7 @@ fn dimensions_are_checked_and_followed() {
     assert_eq!(
         lines(json),
         [
-            "warning dimensions.value.layers[1]: layer \"mid\" overlaps the earlier \"high\", which wins {\"spent\":1000}",
+            "note dimensions.value.layers[1]: layer \"mid\" overlaps the earlier \"high\", which wins {\"spent\":1000}",
             "note dimensions.value: no layer takes some users: the dimension is NULL there {\"spent\":99}",
             "note dimensions.pace.default: the default \"slow\" takes whom no layer does {\"frequency(orders, 30)\":0}",
             "note default: the default \"other\" is never needed: the layers take everybody",
@@ -544,7 +559,7 @@ fn sums_of_several_readings_are_computed_from_examples() {
 fn what_is_beyond_the_method_is_not_decided() {
     let found = on_layers(&["frequency(orders, 30) > frequency(orders, 90)"]);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("warning layers[0]: not decided whether layer \"l0\" can match"), "{found:?}");
+    assert!(found[0].starts_with("note layers[0]: not decided whether layer \"l0\" can match"), "{found:?}");
 }
 
 #[test]

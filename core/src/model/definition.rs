@@ -103,7 +103,7 @@ pub struct MetricDefinition {
 
 /// A metric, or an earlier score, cut into 1..n; exactly one way of cutting is given.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object such as {\"of\": \"monetary\", \"quantile\": 5}")]
 pub struct ScoreDefinition {
     /// The metric or score that is cut.
     pub of: String,
@@ -138,7 +138,10 @@ fn is_false(flag: &bool) -> bool {
 
 /// Ordered layers of their own, which later expressions name: `value = 'high'`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an object such as {\"layers\": [{\"name\": \"high\", \"when\": \"spent >= 500\"}]}"
+)]
 pub struct DimensionDefinition {
     #[serde(default, skip_serializing_if = "Label::is_empty")]
     pub label: Label,
@@ -149,7 +152,7 @@ pub struct DimensionDefinition {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object such as {\"name\": \"active\", \"when\": \"recency <= 30\"}")]
 pub struct LayerDefinition {
     pub name: String,
     #[serde(default, skip_serializing_if = "Label::is_empty")]
@@ -165,7 +168,7 @@ pub struct LayerDefinition {
 
 /// The layer of everybody whom no other takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object such as {\"name\": \"other\"}")]
 pub struct DefaultDefinition {
     pub name: String,
     #[serde(default, skip_serializing_if = "Label::is_empty")]
@@ -178,7 +181,7 @@ pub struct DefaultDefinition {
 
 /// What calibration found: the cuts, and on whom and which days they were made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "what calibrate_agg writes")]
 pub struct Calibration {
     /// The day as of which the users were read.
     pub as_of: String,
@@ -191,7 +194,7 @@ pub struct Calibration {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object of users, cuts and reached")]
 pub struct CalibratedScore {
     /// The users who have a value.
     pub users: u64,

@@ -399,6 +399,10 @@ impl FromStr for Model {
     type Err = ModelError;
 
     fn from_str(json: &str) -> Result<Self, ModelError> {
+        if let Some(preset) = presets().iter().find(|preset| preset.name() == json.trim()) {
+            let error = ModelError::malformed("", "a model is a JSON object, not the name of a preset");
+            return Err(error.with_hint(format!("Use strata.preset('{}').", preset.name())));
+        }
         Self::new(Definition::from_json(json)?)
     }
 }

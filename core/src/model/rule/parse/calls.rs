@@ -42,6 +42,17 @@ impl Parse<'_, '_, '_> {
         let all = all.chain(Calendar::NAMES.iter().map(|(name, _)| *name));
         let all = all.chain(Function::NAMES.iter().map(|(name, _)| *name)).chain(["code"]);
         let error = self.error(ast, format!("unknown function \"{name}\""));
+        let reader = match name.as_str() {
+            "count" => Some("frequency"),
+            "sum" => Some("monetary"),
+            "avg" => Some("average_amount"),
+            "min" => Some("first_day"),
+            "max" => Some("last_day"),
+            _ => None,
+        };
+        if let Some(reader) = reader {
+            return Err(error.with_hint(format!("Of a source that is {reader}(source), or {reader}(source, days).")));
+        }
         Err(match suggestion(&name, all) {
             Some(hint) => error.with_hint(hint),
             None => error,

@@ -255,6 +255,9 @@ impl Parse<'_, '_, '_> {
             ));
         } else {
             let error = at(&format!("unknown name \"{name}\""));
+            if ident.quote_style.is_some() {
+                return Err(error.with_hint(format!("Text stands in single quotes: '{name}'.")));
+            }
             return Err(match suggestion(&name, scope.values()) {
                 Some(hint) => error.with_hint(hint),
                 None => error,

@@ -52,6 +52,12 @@ pub(super) fn read(text: &str, path: &str) -> Result<ast::Expr, ModelError> {
     };
     let dialect = PostgreSqlDialect {};
     let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| failed(error.into()))?;
+    if let Some(double) = tokens.iter().find(|token| token.token == Token::DoubleEq) {
+        let place = place(text, double.span.start);
+        return Err(
+            ModelError::invalid(path, format!("unexpected =={place}")).with_hint("Equality is a single = in SQL.")
+        );
+    }
     let operators = tokens.iter().filter(|token| is_operator(&token.token)).count();
     if operators > MOST_OPERATORS {
         let message = format!("an expression has at most {MOST_OPERATORS} operators, not {operators}");

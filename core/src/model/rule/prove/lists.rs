@@ -15,6 +15,8 @@ struct List<'m> {
     definitions: &'m [LayerDefinition],
     /// Whether the first layer that matches is the only one.
     first_wins: bool,
+    /// Dimensions are written as steps from one end, where an earlier layer is meant to win.
+    steps: bool,
 }
 
 impl<'m> List<'m> {
@@ -46,6 +48,7 @@ impl<'p, 'm: 'p> Check<'p, 'm> {
             layers: &model.dimensions[place].layers,
             definitions: &definition.layers,
             first_wins: true,
+            steps: true,
         };
         self.layers(&list);
         match &definition.default {
@@ -62,8 +65,15 @@ impl<'p, 'm: 'p> Check<'p, 'm> {
             layers: &model.layers,
             definitions: &definition.layers,
             first_wins: definition.mode == Mode::Exclusive,
+            steps: false,
         };
+        let before = self.findings.len();
         self.layers(&list);
+        // whatever else was found keeps the layers from being exclusive, or from being known to be
+        let silent = self.findings[before..].iter().all(|finding| !finding.path.starts_with("layers"));
+        if list.first_wins && silent && !self.search.is_exhausted() {
+            self.add(Finding::note("layers", "no user matches two layers: their order decides nothing"));
+        }
         match &definition.default {
             Some(default) => self.rest(&list, "default", Some(&default.name)),
             None => self.rest(&list, "layers", None),
@@ -155,7 +165,8 @@ impl<'p, 'm: 'p> Check<'p, 'm> {
             Answer::Example(example) => {
                 let finding = format!("layer {} overlaps the earlier {}, which wins", names.1, names.0);
                 let example = self.json(&example);
-                self.add(Finding::warning(path, finding).with(example));
+                let found = if list.steps { Finding::note(path, finding) } else { Finding::warning(path, finding) };
+                self.add(found.with(example));
             }
             Answer::NotDecided(reason) => {
                 self.not_decided(&path, &format!("whether layer {} overlaps the earlier {}", names.1, names.0), reason);

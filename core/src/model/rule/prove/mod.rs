@@ -98,7 +98,7 @@ impl Model {
                 true => "the model compares too many things".to_owned(),
                 false => format!("the questions take more than {STEPS} steps"),
             };
-            check.add(Finding::warning("", format!("not decided: {reason}; what is missing here was not looked at")));
+            check.add(Finding::note("", format!("not decided: {reason}; what is missing here was not looked at")));
         }
         check.findings
     }
@@ -132,7 +132,7 @@ impl<'p, 'm: 'p> Check<'p, 'm> {
             Reason::Budget => format!("that takes more than {STEPS_PER_QUESTION} steps"),
             Reason::Method => "its expressions depend on each other in ways that are not followed".to_owned(),
         };
-        self.add(Finding::warning(path, format!("not decided {question}: {reason}")));
+        self.add(Finding::note(path, format!("not decided {question}: {reason}")));
     }
 
     /// Whether there can be users.
