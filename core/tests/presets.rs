@@ -369,9 +369,12 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "value_by_depth",
         &[
             ("payments 0:500, core_uses 0..52", "super_user"),
-            ("payments 0:500", "potential_payer"),
+            ("payments 0:500", "quiet_payer"),
+            ("payments 0:500, core_uses 0..51", "quiet_payer"),
+            ("payments 0:499, core_uses 0..52", "potential_payer"),
             ("payments 0:50, core_uses 0..12", "potential_payer"),
             ("payments 0:49, core_uses 0..52", "loyal_free"),
+            ("core_uses 0..51", "ordinary"),
             ("payments 0:50, core_uses 0..11", "ordinary"),
             ("core_uses 0", "ordinary"),
             ("payments 365:9999", "lapsed"),
