@@ -1,4 +1,4 @@
-//! The examples of the documents are true: every ```sql block of README.md, docs/reference.md and docs/models.md runs, in order, in a
+//! The examples of the documents are true: every ```sql block of README.md and of docs/*.md runs, in order, in a
 //! database of its own, and prints the ```text block that follows it. A block without one prints nothing.
 //!
 //! After a change, DOCS_ACCEPT=1 writes what the examples print into the documents: read the diff.
@@ -23,6 +23,11 @@ fn reference_examples_print_what_it_says() {
 #[test]
 fn model_examples_print_what_it_says() {
     check(&repository().join("docs/models.md"), "docs_models");
+}
+
+#[test]
+fn preset_examples_print_what_it_says() {
+    check(&repository().join("docs/presets.md"), "docs_presets");
 }
 
 #[test]
