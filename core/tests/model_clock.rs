@@ -422,3 +422,27 @@ fn daily_looks_are_announced() {
     ];
     assert_eq!(found, expected);
 }
+
+#[test]
+fn names_that_share_names_are_followed_a_bounded_number_of_times() {
+    for first in ["recency(o)", "frequency(o, 30)"] {
+        let metric = |place: usize| match place {
+            0 | 1 => format!(r#""m{place}": "{first}""#),
+            _ => format!(r#""m{place}": "m{} + m{}""#, place - 1, place - 2),
+        };
+        let metrics: Vec<String> = (0..60).map(metric).collect();
+        let json = format!(
+            r#"{{"name": "m", "sources": ["o"], "metrics": {{{}}},
+                "layers": [{{"name": "a", "when": "m59 > 1000000000000"}}], "default": {{"name": "z"}}}}"#,
+            metrics.join(", ")
+        );
+        let model: Model = json.parse().unwrap();
+        let ledger: Ledger = r#"{"2023-12-20": [1, 2]}"#.parse().unwrap();
+        let mut facts = Facts::nothing(&model);
+        facts.ledgers[0] = ledger.borrow();
+        let started = std::time::Instant::now();
+        let mut evaluation = Evaluation::new(&model, &facts, "2024-01-01".parse().unwrap()).unwrap();
+        assert!(evaluation.next_change().unwrap().is_some());
+        assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    }
+}

@@ -138,3 +138,76 @@ fn an_array_is_no_object() {
     }
     assert!(r#"["m"]"#.parse::<Model>().is_err());
 }
+
+/// A model of one number with these metrics and one condition.
+fn of_number(metrics: &str, condition: &str) -> Result<Model, strata_core::model::ModelError> {
+    let condition = serde_json::to_string(condition).unwrap();
+    format!(
+        r#"{{"name": "m", "attributes": {{"x": "number"}}, "metrics": {{{metrics}}},
+            "layers": [{{"name": "a", "when": {condition}}}], "default": {{"name": "z"}}}}"#
+    )
+    .parse()
+}
+
+#[test]
+fn what_grows_without_bound_is_refused() {
+    let chain = |length: usize, more: usize| {
+        let metric = |place: usize| match place {
+            0 => r#""m0": "x""#.to_owned(),
+            _ => format!(r#""m{place}": "m{}{}""#, place - 1, " + 1".repeat(more)),
+        };
+        (0..length).map(metric).collect::<Vec<_>>().join(", ")
+    };
+    assert!(of_number(&chain(100, 2), "m99 > 5").is_ok());
+    let deep = of_number(&chain(1000, 50), "m999 > 5").unwrap_err().to_string();
+    assert!(deep.ends_with("the expressions that it is built on are nested more than 500 deep"), "{deep}");
+
+    let mut cases = "x".to_owned();
+    for _ in 0..8 {
+        let branches: String = (0..10).map(|k| format!(" when {k} then {k}")).collect();
+        cases = format!("case ({cases}){branches} else 0 end");
+    }
+    let large = of_number("", &format!("{cases} = 1")).unwrap_err().to_string();
+    assert!(large.contains("more than 20000 parts"), "{large}");
+
+    let many: Vec<String> = (0..3_400).map(|k| k.to_string()).collect();
+    let long = of_number("", &format!("x in ({})", many.join(","))).unwrap_err();
+    assert_eq!(long.to_string(), "layers[0].when: an expression has at most 16384 bytes, not 19295");
+    assert!(long.hint().unwrap().contains("canonical form"));
+    let between: Vec<String> = (0..400).map(|k| format!("x between {k} and {k}")).collect();
+    assert!(of_number("", &between.join(" or ")).is_err());
+    assert!(of_number("", &format!("x is null{}", " is true".repeat(35))).is_err());
+
+    let sources: Vec<String> = (0..40_000).map(|k| format!("\"s{k}\"")).collect();
+    let json = format!(r#"{{"name": "m", "sources": [{}], "layers": []}}"#, sources.join(","));
+    assert!(json.parse::<Model>().unwrap_err().to_string().starts_with("sources: at most 1000 entries"));
+    let nul = r#"{"name": "m", "label": {"en": "a\u0000b"}, "layers": [{"name": "a", "when": "true"}], "default": {"name": "z"}}"#;
+    assert_eq!(nul.parse::<Model>().unwrap_err().to_string(), "label.en: a text has no \\u0000");
+}
+
+#[test]
+fn words_of_sql_are_quoted_as_names() {
+    for name in [
+        "distinct",
+        "returning",
+        "select",
+        "with",
+        "user",
+        "order",
+        "value",
+        "end",
+        "interval",
+        "all",
+        "any",
+        "array",
+        "row",
+    ] {
+        let json = format!(
+            r#"{{"name": "m", "attributes": {{"{name}": "boolean"}}, "layers": [
+                {{"name": "a", "when": "coalesce(\"{name}\", true) and (\"{name}\" or not \"{name}\") and \"{name}\" in (\"{name}\", true)"}}],
+                "default": {{"name": "z"}}}}"#
+        );
+        let model: Model = json.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(model.to_string().parse::<Model>().as_ref(), Ok(&model), "{name}");
+    }
+}

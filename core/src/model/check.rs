@@ -437,3 +437,70 @@ fn check_calibration(definition: &Definition) -> Result<(), ModelError> {
     }
     Ok(())
 }
+
+/// The deepest chain of names and parts: what the readers of the tree can follow on a small stack.
+const MOST_DEPTH: usize = 500;
+
+impl Checked {
+    /// Refuses expressions that are built on each other too deep.
+    pub(super) fn check_depth(&self, definition: &Definition) -> Result<(), ModelError> {
+        let mut known = Depths::default();
+        let too_deep = |path: String| {
+            let message = format!("the expressions that it is built on are nested more than {MOST_DEPTH} deep");
+            Err(ModelError::limit(path, message))
+        };
+        for ((name, _), metric) in definition.metrics.iter().zip(&self.metrics) {
+            let depth = known.of(metric);
+            if depth > MOST_DEPTH {
+                return too_deep(format!("metrics.{name}"));
+            }
+            known.metrics.push(depth);
+        }
+        for ((name, _), score) in definition.scores.iter().zip(&self.scores) {
+            let depth = 1 + known.of(&score.of);
+            if depth > MOST_DEPTH {
+                return too_deep(format!("scores.{name}"));
+            }
+            known.scores.push(depth);
+        }
+        for ((name, _), dimension) in definition.dimensions.iter().zip(&self.dimensions) {
+            let depth = known.of_layers(&dimension.layers);
+            if depth > MOST_DEPTH {
+                return too_deep(format!("dimensions.{name}"));
+            }
+            known.dimensions.push(depth);
+        }
+        if known.of_layers(&self.layers) > MOST_DEPTH {
+            return too_deep("layers".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// How deep the metrics, scores and dimensions before an expression are.
+#[derive(Default)]
+struct Depths {
+    metrics: Vec<usize>,
+    scores: Vec<usize>,
+    dimensions: Vec<usize>,
+}
+
+impl Depths {
+    fn of(&self, expr: &Expr) -> usize {
+        let named = match expr {
+            Expr::Name(Name::Metric(place)) => self.metrics[*place],
+            Expr::Name(Name::Score(place)) => self.scores[*place],
+            Expr::Name(Name::Dimension(place)) => self.dimensions[*place],
+            Expr::CodeIn { scores, .. } => scores.iter().map(|place| self.scores[*place]).max().unwrap_or(0),
+            _ => 0,
+        };
+        let mut deepest = named;
+        expr.parts(&mut |part| deepest = deepest.max(self.of(part)));
+        1 + deepest
+    }
+
+    fn of_layers(&self, layers: &[Layered]) -> usize {
+        let conditions = layers.iter().filter_map(|layer| layer.when.as_ref());
+        1 + conditions.map(|when| self.of(when)).max().unwrap_or(0)
+    }
+}

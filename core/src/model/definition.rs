@@ -237,9 +237,11 @@ impl Definition {
     }
 }
 
-/// Refuses an array in the place of an object: serde's structs are read from both.
+/// Refuses an array in the place of an object (serde's structs are read from both), and NUL, which no text of PostgreSQL
+/// can hold.
 fn check_objects(read: &Value, written: &Value, path: &str) -> Result<(), ModelError> {
     match (read, written) {
+        (Value::String(text), _) if text.contains('\0') => Err(ModelError::malformed(path, "a text has no \\u0000")),
         (Value::Object(_), Value::Array(_)) => {
             Err(ModelError::malformed(path, "expected an object, not an array").with_hint(EXAMPLE))
         }
@@ -503,8 +505,9 @@ impl<'de> Deserialize<'de> for Sources {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Sources, A::Error> {
                 let mut sources = Named::default();
+                let mut seen = std::collections::HashSet::new();
                 while let Some(name) = names.next_element::<String>()? {
-                    if sources.position(&name).is_some() {
+                    if !seen.insert(name.clone()) {
                         return Err(de::Error::custom(format!("\"{name}\" comes twice")));
                     }
                     sources.0.push((name, Label::default()));

@@ -138,6 +138,7 @@ impl Model {
         check::check_names(&definition)?;
         order::put_in_order(&mut definition);
         let checked = check::Checked::of(&definition)?;
+        checked.check_depth(&definition)?;
         let model = Self {
             parameters: checked.parameters,
             population: checked.population,
@@ -151,7 +152,31 @@ impl Model {
             definition: definition.clone(),
         };
         model.print_into(&mut definition, &checked.requires);
-        Ok(Self { definition, ..model })
+        let model = Self { definition, ..model };
+        model.check_canonical_form()?;
+        Ok(model)
+    }
+
+    /// What is stored is the canonical form: it has to be read back as the same model, within the same limits.
+    fn check_canonical_form(&self) -> Result<(), ModelError> {
+        let bytes = self.definition.to_json().len();
+        if bytes > definition::MOST_BYTES {
+            let message =
+                format!("the model has {bytes} bytes in canonical form, at most {} are kept", definition::MOST_BYTES);
+            return Err(ModelError::limit("", message));
+        }
+        let again = check::Checked::of(&self.definition).map_err(|error| {
+            error.with_hint("This is said of the canonical form, in which the model would be stored.")
+        })?;
+        let same = again.population == self.population
+            && again.metrics == self.metrics
+            && again.scores == self.scores
+            && again.dimensions == self.dimensions
+            && again.layers == self.layers;
+        match same {
+            true => Ok(()),
+            false => Err(ModelError::invalid("", "the model cannot be written down in canonical form")),
+        }
     }
 
     /// The same model with other values of its parameters.

@@ -22,6 +22,9 @@ impl<'a> Clock<'_, 'a> {
         if set.is_everything() {
             return End::NEVER;
         }
+        if !self.may_go_on() {
+            return End::possible(self.tomorrow());
+        }
         match expr {
             Expr::Constant(_) | Expr::CodeIn { .. } => End::NEVER,
             Expr::Name(name) => self.hold_name(*name, set, limit),
@@ -436,6 +439,9 @@ impl<'a> Clock<'_, 'a> {
 
     /// Whether the expression has its present value for good, while the scores stay.
     fn is_still(&mut self, expr: &'a Expr) -> bool {
+        if !self.may_go_on() {
+            return false;
+        }
         let (model, facts) = (self.evaluation.model, self.evaluation.facts);
         match expr {
             Expr::Name(Name::Metric(place)) => facts.metrics[*place].is_some() || self.is_still(&model.metrics[*place]),

@@ -43,6 +43,9 @@ fn is_short(number: Decimal, largest: i64) -> bool {
 impl<'a> Clock<'_, 'a> {
     /// How the expression moves. An expression that does so beyond any line is level until tomorrow.
     pub(super) fn line(&mut self, expr: &'a Expr, limit: i32) -> Line<'a> {
+        if !self.may_go_on() {
+            return Line::level(self.value(expr), self.tomorrow());
+        }
         match expr {
             Expr::Name(Name::Metric(place)) if self.evaluation.facts.metrics[*place].is_none() => {
                 let model = self.evaluation.model;

@@ -27,7 +27,8 @@ use set::Set;
 
 /// The days to look at before the next of them is given as the answer, as a day for another look.
 const MOST_LOOKS: u32 = 366;
-/// The steps of ledgers to walk for one question, beyond which the day reached is given: some milliseconds.
+/// The steps of ledgers to walk and the expressions to follow for one question, beyond which the day reached is given: some
+/// milliseconds. (Names that share names would be followed again and again.)
 const MOST_STEPS: u32 = 200_000;
 /// No day at all: later than [`Day::MAX`].
 const NEVER: i32 = i32::MAX;
@@ -66,11 +67,14 @@ impl End {
     }
 }
 
+/// 9999-12-31.
+const LAST_LOOK: i32 = 2_921_939;
+
 /// The state of one question.
 struct Clock<'c, 'a> {
     evaluation: &'c mut Evaluation<'a>,
     today: i32,
-    /// The steps of ledgers that may still be walked.
+    /// The steps that may still be made.
     steps: u32,
 }
 
@@ -102,7 +106,9 @@ impl<'a> Evaluation<'a> {
             }
             self.move_to(today)?;
         }
-        Ok(Day::new(end.day.into()))
+        // a look in ten thousand years is as good as one in a million, and calendars of other programs end there
+        let last = if today.number() < LAST_LOOK { end.day.min(LAST_LOOK) } else { end.day };
+        Ok(Day::new(end.day.into()).and(Day::new(last.into())))
     }
 
     /// The day before which the present answer stays.
@@ -120,6 +126,12 @@ impl<'a> Evaluation<'a> {
 }
 
 impl<'a> Clock<'_, 'a> {
+    /// Counts an expression that is followed; false when there were enough.
+    fn may_go_on(&mut self) -> bool {
+        self.steps = self.steps.saturating_sub(1);
+        self.steps > 0
+    }
+
     /// The end of everything that is answered.
     fn answer(&mut self) -> End {
         let model = self.evaluation.model;

@@ -13,7 +13,7 @@ mod text;
 
 pub(crate) use text::is_plain_name;
 
-use text::{MOST_DEPTH, place, read, too_deep};
+use text::{MOST_DEPTH, MOST_PARTS, place, read, too_deep};
 
 /// The names that an expression may use, each with its type. Scores and dimensions also tell what values they can have.
 #[derive(Default)]
@@ -68,7 +68,7 @@ pub(crate) fn parse(text: &str, expected: Type, path: &str, scope: &mut Scope<'_
 /// As [`parse`].
 pub(crate) fn parse_any(text: &str, path: &str, scope: &mut Scope<'_>) -> Result<(Expr, Option<Type>), ModelError> {
     let ast = read(text, path)?;
-    Parse { text, path, scope, depth: 0 }.expr(&ast)
+    Parse { text, path, scope, depth: 0, parts: 0 }.expr(&ast)
 }
 
 type Typed = (Expr, Option<Type>);
@@ -78,11 +78,17 @@ struct Parse<'p, 's, 'd> {
     path: &'p str,
     scope: &'s mut Scope<'d>,
     depth: usize,
+    parts: usize,
 }
 
 impl Parse<'_, '_, '_> {
     fn expr(&mut self, ast: &ast::Expr) -> Result<Typed, ModelError> {
         self.depth += 1;
+        self.parts += 1;
+        if self.parts > MOST_PARTS {
+            let message = format!("the expression has more than {MOST_PARTS} parts, those that it repeats included");
+            return Err(ModelError::limit(self.path, message));
+        }
         // chains of arithmetic nest to the left
         if self.depth > MOST_DEPTH {
             return Err(too_deep(self.path, MOST_DEPTH));

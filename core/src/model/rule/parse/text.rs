@@ -13,6 +13,8 @@ const MOST_BYTES: usize = 16_384;
 const MOST_NESTING: usize = 30;
 /// The deepest tree: chains of arithmetic are read without brackets and nest all the same.
 pub(super) const MOST_DEPTH: usize = 60;
+/// The most parts of a tree: `between`, and `case` with an operand, write their operand more than once.
+pub(super) const MOST_PARTS: usize = 20_000;
 /// The most operators of one expression.
 const MOST_OPERATORS: usize = 1_000;
 
@@ -20,25 +22,18 @@ const MOST_OPERATORS: usize = 1_000;
 pub(crate) fn is_plain_name(name: &str) -> bool {
     let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let rest = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    let reads_as_name = |text: String, of: fn(ast::Expr) -> Option<ast::Expr>| {
-        let parsed = read(&text, "").ok().and_then(of);
-        matches!(parsed, Some(ast::Expr::Identifier(ident)) if ident.value == name && ident.quote_style.is_none())
-    };
-    let left = |expr| match expr {
-        ast::Expr::BinaryOp { left, .. } => Some(*left),
-        _ => None,
-    };
-    let right = |expr| match expr {
-        ast::Expr::BinaryOp { right, .. } => Some(*right),
-        _ => None,
-    };
+    // what the parser prints is what it was given exactly where the word is nothing else to it
+    let stays = |text: String| read(&text, "").is_ok_and(|parsed| parsed.to_string() == text);
+    let alone = matches!(read(name, ""), Ok(ast::Expr::Identifier(ident)) if ident.quote_style.is_none());
     name != "as_of"
         && first
         && rest
-        && reads_as_name(name.to_owned(), Some)
-        && reads_as_name(format!("{name} = 'a'"), left)
-        && reads_as_name(format!("{name} - {name}"), left)
-        && reads_as_name(format!("1 + {name}"), right)
+        && alone
+        && stays(format!("{name} = 'a' OR 1 + {name} > {name} - {name}"))
+        && stays(format!("NOT {name} AND ({name} AND {name} OR {name}) AND -{name} IN ({name}, {name})"))
+        && stays(format!("COALESCE({name}, {name}) IS NULL AND {name} IS NOT TRUE AND {name} LIKE 'a'"))
+        && stays(format!("CASE WHEN {name} THEN {name} WHEN {name} THEN {name} ELSE {name} END"))
+        && stays(format!("LEAST({name}) IS DISTINCT FROM {name}"))
 }
 
 pub(super) fn read(text: &str, path: &str) -> Result<ast::Expr, ModelError> {

@@ -90,7 +90,7 @@ impl Model {
             check.model_layers();
         }
         for (path, text) in self.rechecked_daily() {
-            let finding = format!("{text} has to be looked at again every day: next_change is always tomorrow");
+            let finding = format!("{text} changes every day, and not evenly: the clock has to look at each day");
             check.add(Finding::warning(path, finding));
         }
         if check.search.is_exhausted() {
