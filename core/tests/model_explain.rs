@@ -97,6 +97,58 @@ fn one_event_less(action: &Json) -> Option<Json> {
     (events > days && new["amount"] == 0).then_some(less)
 }
 
+/// The day and the events that a way's sentence tells, in the form of what is done.
+fn as_told(text: &str, today: Day) -> (Day, Vec<Json>) {
+    let (begin, rest) = match text.strip_prefix("not before ") {
+        Some(text) => (day(&text[..10]), text[10..].trim_start_matches(", then ")),
+        None => (today, text),
+    };
+    let between = |text: &str, before: &str, after: &str| -> Option<String> {
+        Some(text.split_once(before)?.1.split_once(after)?.0.to_owned())
+    };
+    let mut events = Vec::new();
+    let mut longest = 1;
+    for part in rest.split("; ") {
+        let Some((count, source)) = part.split_once(" more ") else { continue };
+        let source = ["order", "visit"].into_iter().find(|name| source.starts_with(name));
+        let Some(source) = source else { continue };
+        let streak = between(part, ", on ", " days in a row").or(between(part, ", on the last ", " of these days"));
+        let days: i64 = streak.map_or(1, |days| days.parse().unwrap());
+        longest = longest.max(days);
+        let amount = between(part, ", worth ", " in total").unwrap_or("0".to_owned());
+        let amount: Decimal = amount.parse().unwrap();
+        let count: i64 = count.parse().unwrap();
+        events.push(serde_json::json!([format!("{source}s"), count, amount.normalize().to_string(), days]));
+    }
+    (Day::new(i64::from(begin.number()) + longest - 1).unwrap(), events)
+}
+
+/// What a way tells is what it does, on the same day; and it counts from the values of that day.
+fn check_told(model: &Model, facts: &Facts<'_>, way: &Json, missing: &str) -> Result<(), TestCaseError> {
+    let (today, action) = (day(TODAY), &way["do"]);
+    let (as_of, mut told) = as_told(action["text"]["en"].as_str().unwrap(), today);
+    prop_assert_eq!(as_of.to_string(), action["as_of"].as_str().unwrap(), "{}", way);
+    let done = action["events"].as_array().into_iter().flatten().map(|new| {
+        let amount: Decimal = new["amount"].to_string().parse().unwrap();
+        serde_json::json!([new["source"], new["events"], amount.normalize().to_string(), new["days"]])
+    });
+    let mut done: Vec<Json> = done.collect();
+    (told.sort_by_key(Json::to_string), done.sort_by_key(Json::to_string));
+    prop_assert_eq!(told, done, "{}", way);
+    let missing: Json = serde_json::from_str(missing).unwrap();
+    let steps = way["steps"].as_array().unwrap();
+    prop_assert_eq!(missing.as_object().unwrap().len(), steps.len(), "{} but {}", way, missing);
+    for step in steps {
+        let name = ["metric", "attribute", "score"].into_iter().find_map(|kind| step[kind].as_str()).unwrap();
+        prop_assert_eq!(missing[name].to_string(), step["more"].to_string(), "{} but {}", way, missing);
+        let Some(metric) = model.definition().metrics.position(name) else { continue };
+        let waits = step["text"]["en"].as_str().unwrap().starts_with("not before");
+        let mut evaluation = Evaluation::new(model, facts, if waits { today } else { as_of }).unwrap();
+        prop_assert_eq!(evaluation.metric(metric), value_of(&step["now"]), "{}", way);
+    }
+    Ok(())
+}
+
 fn layers(model: &Model, facts: &Facts<'_>, as_of: Day) -> Vec<String> {
     let mut evaluation = Evaluation::new(model, facts, as_of).unwrap();
     let places = match model.is_overlapping() {
@@ -182,9 +234,9 @@ fn check(model: &Model, facts: &Facts<'_>) -> Result<(), TestCaseError> {
         if let Some(less) = one_event_less(&way["do"]) {
             prop_assert!(!carried_out(model, facts, &less).contains(&target), "{way} asks for too many events");
         }
-        let missing = distance(model, &ways, facts, &target, today).unwrap();
-        let empty = "{}";
-        prop_assert!(missing.is_some_and(|missing| missing != empty));
+        let missing = distance(model, &ways, facts, &target, today).unwrap().unwrap();
+        prop_assert_ne!(&missing, "{}");
+        check_told(model, facts, way, &missing)?;
     }
     for layer in &model.definition().layers {
         let missing = distance(model, &ways, facts, &layer.name, today).unwrap();
@@ -341,7 +393,7 @@ fn people_are_told_in_their_language() {
          Because: spent is 918 (more than 100)\n\
          Not Gold (gold): spent is 918, needed at least 1000; idle is 45, needed at most 30\n\
          Not silver: orders_90 is 1, needed at least 2\n\
-         To reach Gold (gold): 82.00 more (orders); an order within the last 30 days\n\
+         To reach Gold (gold): 1 more order, worth 82.00 in total\n\
          To reach silver: 1 more order"
     );
     assert_eq!(
@@ -350,7 +402,7 @@ fn people_are_told_in_their_language() {
          依据：spent为918（多于100）\n\
          未进入金（gold）：spent为918，需要至少1000；idle为45，需要至多30\n\
          未进入silver：orders_90为1，需要至少2\n\
-         要进入金（gold）：再增加82.00（订单）；最近30天内有1笔订单\n\
+         要进入金（gold）：再来1笔订单，合计82.00\n\
          要进入silver：再来1笔订单"
     );
 }
@@ -457,6 +509,26 @@ fn waiting_is_a_way() {
     let text = explain_text(&model, &Ways::of(&model), &facts(&model, &ledgers), day(TODAY), Lang::En).unwrap();
     assert!(text.contains("To reach old_hand: not before 2026-02-15"), "{text}");
     assert!(text.contains("To reach lost: not before 2026-02-06"), "{text}");
+}
+
+/// Money must fall out of the window, and the visits fall out with it.
+#[test]
+fn what_falls_out_while_waiting_is_counted() {
+    let model: Model = r#"{"name": "w", "sources": ["orders", "visits"],
+        "metrics": {"paid": "monetary(orders, 180)", "visits_180": "frequency(visits, 180)"},
+        "layers": [{"name": "thrifty", "when": "paid <= 40 and visits_180 >= 8"}], "default": {"name": "other"}}"#
+        .parse()
+        .unwrap();
+    let visits: Vec<(i64, i64)> = (0..7).map(|_| (170, 0)).chain([(3, 0)]).collect();
+    let ledgers = [ledger(&[(160, 9_000)]), ledger(&visits)];
+    let (facts, ways) = (facts(&model, &ledgers), Ways::of(&model));
+    let text = explain_text(&model, &ways, &facts, day(TODAY), Lang::En).unwrap();
+    assert!(text.contains("To reach thrifty: not before 2026-02-20, then 7 more visits"), "{text}");
+    let text = explain_text(&model, &ways, &facts, day(TODAY), Lang::Zh).unwrap();
+    assert!(text.contains("最早2026-02-20，届时再来7次visits"), "{text}");
+    let missing = distance(&model, &ways, &facts, "thrifty", day(TODAY)).unwrap();
+    assert_eq!(missing.as_deref(), Some(r#"{"paid": -50, "visits_180": 7}"#));
+    check(&model, &facts).unwrap();
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::super::{Layered, Model, ModelError};
 use super::Value;
 use super::evaluate::{Evaluation, Facts};
 use super::grounds::{Ground, Grounds, Which};
+use super::way::axis::Lever;
 use super::way::plan::Plan;
 use super::way::{Search, Way, Ways, better, is_in};
 use super::words::{self, in_lang};
@@ -129,7 +130,7 @@ struct Action<'m> {
     scores: Named<Option<u8>>,
     #[serde(skip_serializing_if = "Named::is_empty")]
     attributes: Named<Shown>,
-    #[serde(skip_serializing_if = "Label::is_empty")]
+    /// The same as one sentence.
     text: Label,
 }
 
@@ -265,7 +266,7 @@ fn shown_way<'m>(model: &'m Model, ways: &'m Ways, way: &Way<'m>, as_of: Day) ->
     let by = Day::new(i64::from(as_of.number()) + way.plan.wait).filter(|day| *day != as_of);
     let steps = way.steps.iter().map(|step| {
         let axis = &ways.axes[step.axis];
-        let text = |lang| words::step(model, axis, step, by, !way.plan.events.is_empty(), lang);
+        let text = |lang| words::step(model, axis, step, by, lang);
         ShownStep {
             what: match axis.expr {
                 super::Expr::Name(super::Name::Attribute(_)) => What::Attribute(axis.name.clone()),
@@ -278,11 +279,16 @@ fn shown_way<'m>(model: &'m Model, ways: &'m Ways, way: &Way<'m>, as_of: Day) ->
             text: both(text),
         }
     });
+    let set = |lang| -> Vec<String> {
+        let given = way.steps.iter().filter(|step| ways.axes[step.axis].lever == Lever::Given);
+        given.map(|step| words::step(model, &ways.axes[step.axis], step, by, lang)).collect()
+    };
+    let text = both(|lang| words::plan(model, &way.plan, &set(lang), as_of, lang));
     ShownWay {
         layer: model.layer_name(way.layer).unwrap_or_default(),
         label: label(model, way.layer),
         steps: steps.collect(),
-        action: action(model, &way.plan, by.unwrap_or(as_of)),
+        action: action(model, &way.plan, by.unwrap_or(as_of), text),
     }
 }
 
@@ -290,7 +296,7 @@ fn both(text: impl Fn(Lang) -> String) -> Label {
     Label { en: Some(text(Lang::En)), zh: Some(text(Lang::Zh)) }
 }
 
-fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day) -> Action<'m> {
+fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day, text: Label) -> Action<'m> {
     let definition = model.definition();
     let named = |names: &[&str], list: &[(usize, Value<'_>)]| {
         Named(list.iter().map(|(place, value)| (names[*place].to_owned(), Shown::from(*value))).collect())
@@ -301,10 +307,6 @@ fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day) -> Action<'m> {
         amount: Number(new.amount),
         days: new.days,
     });
-    let text = |lang| {
-        let all: Vec<String> = plan.events.iter().map(|new| words::new_events(model, new, lang)).collect();
-        all.join(in_lang(lang, "; ", "；"))
-    };
     Action {
         as_of: as_of.to_string(),
         events: events.collect(),
@@ -313,7 +315,7 @@ fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day) -> Action<'m> {
             plan.scores.iter().map(|(place, score)| (definition.scores.0[*place].0.clone(), *score)).collect(),
         ),
         attributes: named(&definition.attributes.names().collect::<Vec<_>>(), &plan.attributes),
-        text: if plan.events.is_empty() { Label::default() } else { both(text) },
+        text,
     }
 }
 
@@ -376,15 +378,8 @@ pub fn explain_text(
     }
     for way in &found.ways {
         let layer = titled(way.layer);
-        let mut steps: Vec<&str> = Vec::new();
-        for step in &way.steps {
-            let text = step.text.get(lang).unwrap_or_default();
-            if !steps.contains(&text) {
-                steps.push(text);
-            }
-        }
-        let steps = steps.join(in_lang(lang, "; ", "；"));
-        lines.push(in_lang(lang, format!("To reach {layer}: {steps}"), format!("要进入{layer}：{steps}")));
+        let text = way.action.text.get(lang).unwrap_or_default();
+        lines.push(in_lang(lang, format!("To reach {layer}: {text}"), format!("要进入{layer}：{text}")));
     }
     Ok(lines.join("\n"))
 }

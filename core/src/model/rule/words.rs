@@ -9,7 +9,7 @@ use super::super::Model;
 use super::way::Step;
 use super::way::axis::{Axis, Lever, is_money};
 use super::way::need::{Need, Range, Wanted};
-use super::way::plan::NewEvents;
+use super::way::plan::{NewEvents, Plan};
 use super::{Comparison, Constant, Expr, Name, Reader, Test, Value};
 
 /// One text in the language that is asked for.
@@ -74,16 +74,20 @@ fn measure(model: &Model, place: usize, name: &str) -> &'static str {
     if paid { "笔" } else { "次" }
 }
 
-/// New events as they are carried out: `2 more orders, worth 82.00 in total`.
-pub(crate) fn new_events(model: &Model, new: &NewEvents, lang: Lang) -> String {
+/// New events as they are carried out: `2 more orders, worth 82.00 in total`. They end with the `longest` of the plan.
+fn new_events(model: &Model, new: &NewEvents, longest: i64, lang: Lang) -> String {
     let mut text = events_more(model, new.source, new.events.into(), lang);
     if new.amount > Decimal::ZERO {
         let amount = amount(new.amount);
         text += &in_lang(lang, format!(", worth {amount} in total"), format!("，合计{amount}"));
     }
-    if new.days > 1 {
-        text += &in_lang(lang, format!(", on {} days in a row", new.days), format!("，连续{}天", new.days));
-    }
+    let days = new.days;
+    text += &match (days, longest) {
+        (1, 1) => String::new(),
+        (1, _) => in_lang(lang, ", on the last of these days", "，在最后一天").to_owned(),
+        _ if days == longest => in_lang(lang, format!(", on {days} days in a row"), format!("，连续{days}天")),
+        _ => in_lang(lang, format!(", on the last {days} of these days"), format!("，在最后{days}天")),
+    };
     text
 }
 
@@ -274,16 +278,15 @@ fn range_words(range: &Range, number: &dyn Fn(Decimal) -> String, lang: Lang) ->
 
 /// One thing that is missing, as one says it to a user's face.
 ///
-/// `by` is the day of the plan where it has to be waited for; `events` tells whether the plan has any.
-pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>, events: bool, lang: Lang) -> String {
+/// `by` is the day of the plan where it has to be waited for.
+pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>, lang: Lang) -> String {
     let plain = || {
         let (name, words) = (axis_name(model, axis, lang), need_words(axis, step.need, lang));
         in_lang(lang, format!("{name}: {words}"), format!("{name}：{words}"))
     };
-    let wait = || match by {
-        Some(day) => in_lang(lang, format!("not before {day}"), format!("最早{day}")),
-        None => plain(),
-    };
+    if let (true, Some(day)) = (step.by_waiting, by) {
+        return not_before(day, lang);
+    }
     let more = step.more.unwrap_or_default().normalize();
     let grows = more > Decimal::ZERO;
     let unknown = step.now == Value::Null;
@@ -313,8 +316,6 @@ pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>,
             in_lang(lang, format!("{more} more ({name})"), format!("再增加{more}（{name}）"))
         }
         Lever::Reading { source, .. } if unknown => events_more(model, *source, Decimal::ONE, lang),
-        Lever::Reading { .. } | Lever::Calendar(_) | Lever::Day => wait(),
-        Lever::Computed { .. } if by.is_some() && !events => wait(),
         Lever::Given | Lever::Computed { .. } if step.more.is_some() && !axis.date && !unknown => {
             let (name, size) = (axis_name(model, axis, lang), more.abs());
             match grows {
@@ -323,6 +324,30 @@ pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>,
             }
         }
         _ => plain(),
+    }
+}
+
+/// `not before 2025-06-21`
+fn not_before(day: Day, lang: Lang) -> String {
+    in_lang(lang, format!("not before {day}"), format!("最早{day}"))
+}
+
+/// What a plan does, as one sentence: when it begins, what somebody sets, and its events.
+///
+/// `set` are the texts of the steps that nobody does by events or by waiting.
+pub(crate) fn plan(model: &Model, plan: &Plan<'_>, set: &[String], as_of: Day, lang: Lang) -> String {
+    let mut events: Vec<&NewEvents> = plan.events.iter().collect();
+    events.sort_by_key(|new| std::cmp::Reverse(new.days));
+    let longest = events.first().map_or(1, |new| new.days);
+    let mut parts = set.to_vec();
+    parts.extend(events.iter().map(|new| new_events(model, new, longest, lang)));
+    let begin = i64::from(as_of.number()) + plan.wait - (longest - 1);
+    let begin = Day::new(begin).filter(|begin| *begin > as_of).map(|begin| not_before(begin, lang));
+    let parts = parts.join(in_lang(lang, "; ", "；"));
+    match begin {
+        Some(begin) if parts.is_empty() => begin,
+        Some(begin) => in_lang(lang, format!("{begin}, then {parts}"), format!("{begin}，届时{parts}")),
+        None => parts,
     }
 }
 
