@@ -531,6 +531,63 @@ fn what_falls_out_while_waiting_is_counted() {
     check(&model, &facts).unwrap();
 }
 
+/// The texts of the ways of a user into the layers of a model, each of which is checked.
+fn ways_of(definition: &str, user: &[Vec<(i64, i64)>; 2]) -> Vec<String> {
+    let model: Model = definition.parse().unwrap();
+    let ledgers = [ledger(&user[0]), ledger(&user[1])];
+    let facts = facts(&model, &ledgers);
+    check(&model, &facts).unwrap();
+    let found = explain(&model, &Ways::of(&model), &facts, day(TODAY)).unwrap();
+    let found: Json = serde_json::from_str(&found).unwrap();
+    let ways = found["ways"].as_array().unwrap().iter();
+    ways.map(|way| way["do"]["text"]["en"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A model of one layer above the rest, with metrics.
+fn two_sources(metrics: &[(&str, &str)], when: &str) -> String {
+    let metrics: Vec<String> = metrics.iter().map(|(name, value)| format!(r#""{name}": "{value}""#)).collect();
+    let metrics = metrics.join(", ");
+    format!(
+        r#"{{"name": "sum", "sources": ["orders", "visits"], "metrics": {{{metrics}}},
+            "layers": [{{"name": "gold", "when": "{when}"}}], "default": {{"name": "other"}}}}"#
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn a_sum_has_a_way_whether_its_parts_have_names_or_not(user in user()) {
+        let a = "least(frequency(orders, 365), 10) * 5";
+        let c = "floor(monetary(orders, 365) / 50)";
+        let d = "least(active_days(visits, 365), 20)";
+        let named = two_sources(&[("a", a), ("c", c), ("points", &format!("a + c + {d}"))], "points >= 60");
+        let inline = two_sources(&[], &format!("{a} + {c} + {d} >= 60"));
+        let (named, inline) = (ways_of(&named, &user), ways_of(&inline, &user));
+        prop_assert_eq!(named.len(), inline.len(), "{:?}, {:?}", named, inline);
+    }
+}
+
+#[test]
+fn what_does_not_suffice_alone_is_done_together() {
+    for (when, text) in [
+        (
+            "floor(monetary(orders, 365) / 50) + least(active_days(visits, 365), 20) >= 60",
+            "1 more order, worth 3000.00 in total",
+        ),
+        (
+            "5 * least(frequency(orders, 365), 4) + 3 * least(frequency(visits, 365), 5) >= 30",
+            "4 more orders; 4 more visits",
+        ),
+        (
+            "least(frequency(orders), 10) * 5 + least(active_days(visits), 20) >= 60",
+            "10 more visits, on 10 days in a row; 10 more orders, on the last of these days",
+        ),
+    ] {
+        assert_eq!(ways_of(&two_sources(&[], when), &[vec![], vec![]]), [text], "{when}");
+    }
+}
+
 #[test]
 fn users_outside_the_population_have_no_layer_and_no_way() {
     let model: Model =
