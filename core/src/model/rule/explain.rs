@@ -7,14 +7,17 @@ use crate::day::Day;
 use crate::label::{Label, Lang};
 
 use super::super::definition::{Named, Number};
-use super::super::{Layered, Model, ModelError};
+use super::super::{Layered, Model, ModelError, Ranking};
 use super::Value;
 use super::evaluate::{Evaluation, Facts};
-use super::grounds::{Ground, Grounds, Which};
+use super::grounds::{self, Ground, Grounds, Which};
 use super::way::axis::Lever;
 use super::way::plan::Plan;
 use super::way::{Search, Way, Ways, better, is_in};
 use super::words::{self, in_lang};
+
+/// The most layers of which a text says why the user is not in them.
+const MOST_FAILED: usize = 3;
 
 /// A value as JSON: numbers exact, dates as ISO text.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +135,8 @@ struct Action<'m> {
     attributes: Named<Shown>,
     /// The same as one sentence.
     text: Label,
+    #[serde(skip)]
+    only_sets_attributes: bool,
 }
 
 #[derive(Serialize)]
@@ -316,6 +321,7 @@ fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day, text: Label) -> Act
         ),
         attributes: named(&definition.attributes.names().collect::<Vec<_>>(), &plan.attributes),
         text,
+        only_sets_attributes: *plan == Plan { attributes: plan.attributes.clone(), ..Plan::default() },
     }
 }
 
@@ -352,17 +358,13 @@ pub fn explain_text(
     let none = in_lang(lang, "none", "无").to_owned();
     lines.push(format!(
         "{}{colon}{}",
-        in_lang(lang, "Layer", "层级"),
+        if model.is_overlapping() { in_lang(lang, "Tags", "标签") } else { in_lang(lang, "Layer", "层级") },
         if titles.is_empty() { none } else { titles.join(comma) }
     ));
-    let grounds = |grounds: &[Ground]| {
-        let texts: Vec<String> = grounds.iter().map(|ground| ground.text(lang)).collect();
-        texts.join(in_lang(lang, "; ", "；"))
-    };
     let mut matched = false;
     for tried in found.tried.iter().filter(|tried| tried.matched == Some(true)) {
         matched = true;
-        lines.push(format!("{}{colon}{}", in_lang(lang, "Because", "依据"), grounds(&tried.held)));
+        lines.push(format!("{}{colon}{}", in_lang(lang, "Because", "依据"), grounds::text(&tried.held, lang)));
     }
     if !matched && !model.is_overlapping() {
         lines.push(in_lang(lang, "Because: no other layer fits", "依据：不符合其他层级的条件").to_owned());
@@ -370,16 +372,29 @@ pub fn explain_text(
     // worse layers that were tried before explain nothing
     let better = better(model, found.layer.and_then(|layer| model.find_layer(layer)).flatten());
     let better: Vec<&str> = better.into_iter().filter_map(|place| model.layer_name(Some(place))).collect();
-    let failed = |tried: &&Tried<'_>| tried.matched != Some(true) && better.contains(&tried.layer);
-    for tried in found.tried.iter().filter(failed) {
-        let layer = titled(tried.layer);
-        let failed = grounds(&tried.failed);
-        lines.push(in_lang(lang, format!("Not {layer}: {failed}"), format!("未进入{layer}：{failed}")));
+    let mut failed: Vec<(usize, &Tried<'_>)> = Vec::new();
+    for tried in found.tried.iter().filter(|tried| tried.matched != Some(true)) {
+        failed.extend(better.iter().position(|layer| *layer == tried.layer).map(|rank| (rank, tried)));
     }
-    for way in &found.ways {
+    // the best layers come first, and are the farthest
+    let farthest = match model.definition().ranking {
+        Ranking::None => 0,
+        _ if model.is_overlapping() => 0,
+        _ => failed.len().saturating_sub(MOST_FAILED),
+    };
+    let mut ranks: Vec<usize> = failed.iter().map(|(rank, _)| *rank).collect();
+    ranks.sort_unstable();
+    let shown: Vec<usize> = ranks.into_iter().skip(farthest).take(MOST_FAILED).collect();
+    for (_, tried) in failed.iter().filter(|(rank, _)| shown.contains(rank)) {
+        let layer = titled(tried.layer);
+        let failed = grounds::text(&tried.failed, lang);
+        lines.push(in_lang(lang, format!("Not {layer}: {failed}"), format!("未进入「{layer}」：{failed}")));
+    }
+    // nobody can be told to be somebody else
+    for way in found.ways.iter().filter(|way| !way.action.only_sets_attributes) {
         let layer = titled(way.layer);
         let text = way.action.text.get(lang).unwrap_or_default();
-        lines.push(in_lang(lang, format!("To reach {layer}: {text}"), format!("要进入{layer}：{text}")));
+        lines.push(in_lang(lang, format!("To reach {layer}: {text}"), format!("要进入「{layer}」：{text}")));
     }
     Ok(lines.join("\n"))
 }

@@ -6,6 +6,7 @@ use crate::day::Day;
 use crate::label::{Label, Lang};
 
 use super::super::Model;
+use super::describe;
 use super::way::Step;
 use super::way::axis::{Axis, Lever, is_money};
 use super::way::need::{Need, Range, Wanted};
@@ -129,10 +130,11 @@ pub(crate) fn name(model: &Model, name: Name, lang: Lang) -> &str {
     }
 }
 
-fn axis_name<'m>(model: &'m Model, axis: &'m Axis, lang: Lang) -> &'m str {
-    match axis.expr {
-        Expr::Name(place) => name(model, place, lang),
-        _ => &axis.name,
+/// What people call an expression: its name, or what it says.
+pub(crate) fn subject(model: &Model, expr: &Expr, lang: Lang) -> String {
+    match expr {
+        Expr::Name(place) => name(model, *place, lang).to_owned(),
+        expr => describe::expression(model, expr, lang),
     }
 }
 
@@ -212,7 +214,7 @@ pub(crate) fn comparison(op: Comparison, with: &str, lang: Lang) -> String {
         Comparison::Equal | Comparison::NotDistinct => ("exactly", "等于"),
         Comparison::NotEqual | Comparison::Distinct => ("other than", "不等于"),
         Comparison::Less => ("less than", "少于"),
-        Comparison::LessOrEqual => ("at most", "至多"),
+        Comparison::LessOrEqual => ("at most", "不超过"),
         Comparison::Greater => ("more than", "多于"),
         Comparison::GreaterOrEqual => ("at least", "至少"),
     };
@@ -226,6 +228,30 @@ pub(crate) fn one_of(items: &[String], negated: bool, lang: Lang) -> String {
         true => in_lang(lang, format!("none of {list}"), format!("不是{list}中的任何一个")),
         false => in_lang(lang, format!("one of {list}"), format!("{list}之一")),
     }
+}
+
+/// What LIKE asks: `matches 'S%'`.
+pub(crate) fn matches(pattern: &str, negated: bool, lang: Lang) -> String {
+    let pattern = sql(Value::Text(pattern));
+    match negated {
+        true => in_lang(lang, format!("does not match {pattern}"), format!("不匹配{pattern}")),
+        false => in_lang(lang, format!("matches {pattern}"), format!("匹配{pattern}")),
+    }
+}
+
+/// What people call a code of scores: `code (r, f, m)`.
+pub(crate) fn code(model: &Model, scores: &[usize], lang: Lang) -> String {
+    let names: Vec<&str> = scores.iter().map(|score| name(model, Name::Score(*score), lang)).collect();
+    in_lang(lang, format!("code ({})", names.join(", ")), format!("代码（{}）", names.join("、")))
+}
+
+/// What people call a layer of a dimension.
+pub(crate) fn dimension_layer<'m>(model: &'m Model, dimension: usize, layer: &'m str, lang: Lang) -> &'m str {
+    let dimension = &model.definition().dimensions.0[dimension].1;
+    let layers = dimension.layers.iter().map(|layer| (&layer.name, &layer.label));
+    let mut all = layers.chain(dimension.default.iter().map(|default| (&default.name, &default.label)));
+    let found = all.find(|(name, _)| *name == layer);
+    found.map_or(layer, |(name, label)| labelled(label, name, lang))
 }
 
 /// What IS asks: `known`.
@@ -264,6 +290,13 @@ fn range_words(range: &Range, number: &dyn Fn(Decimal) -> String, lang: Lang) ->
     if let Some(point) = range.as_point() {
         return comparison(Comparison::Equal, &number(point), lang);
     }
+    if let (Some(low), Some(high)) = (range.low, range.high)
+        && low.inclusive
+        && high.inclusive
+    {
+        let (low, high) = (number(low.value), number(high.value));
+        return in_lang(lang, format!("from {low} to {high}"), format!("{low}到{high}"));
+    }
     let low = range.low.map(|low| {
         let op = if low.inclusive { Comparison::GreaterOrEqual } else { Comparison::Greater };
         comparison(op, &number(low.value), lang)
@@ -281,7 +314,7 @@ fn range_words(range: &Range, number: &dyn Fn(Decimal) -> String, lang: Lang) ->
 /// `by` is the day of the plan where it has to be waited for.
 pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>, lang: Lang) -> String {
     let plain = || {
-        let (name, words) = (axis_name(model, axis, lang), need_words(axis, step.need, lang));
+        let (name, words) = (subject(model, &axis.expr, lang), need_words(axis, step.need, lang));
         in_lang(lang, format!("{name}: {words}"), format!("{name}：{words}"))
     };
     if let (true, Some(day)) = (step.by_waiting, by) {
@@ -317,7 +350,7 @@ pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>,
         }
         Lever::Reading { source, .. } if unknown => events_more(model, *source, Decimal::ONE, lang),
         Lever::Given | Lever::Computed { .. } if step.more.is_some() && !axis.date && !unknown => {
-            let (name, size) = (axis_name(model, axis, lang), more.abs());
+            let (name, size) = (subject(model, &axis.expr, lang), more.abs());
             match grows {
                 true => in_lang(lang, format!("{size} more ({name})"), format!("再增加{size}（{name}）")),
                 false => in_lang(lang, format!("{size} less ({name})"), format!("再减少{size}（{name}）")),
