@@ -97,6 +97,66 @@ fn one_event_less(action: &Json) -> Option<Json> {
     (events > days && new["amount"] == 0).then_some(less)
 }
 
+/// The day and the events that a way's sentence tells, in the form of what is done.
+fn as_told(text: &str, today: Day) -> (Day, Vec<Json>) {
+    let (begin, rest) = match text.strip_prefix("not before ") {
+        Some(text) => (day(&text[..10]), text[10..].trim_start_matches(", then ")),
+        None => (today, text),
+    };
+    let between = |text: &str, before: &str, after: &str| -> Option<String> {
+        Some(text.split_once(before)?.1.split_once(after)?.0.to_owned())
+    };
+    let mut events = Vec::new();
+    let mut longest = 1;
+    for part in rest.split("; ") {
+        let Some((count, source)) = part.split_once(" more ") else { continue };
+        let source = ["order", "visit"].into_iter().find(|name| source.starts_with(name));
+        let Some(source) = source else { continue };
+        let streak = between(part, ", on ", " days in a row").or(between(part, ", on the last ", " of these days"));
+        let days: i64 = streak.map_or(1, |days| days.parse().unwrap());
+        longest = longest.max(days);
+        let amount = between(part, ", worth ", " in total").unwrap_or("0".to_owned());
+        let amount: Decimal = amount.parse().unwrap();
+        let count: i64 = count.parse().unwrap();
+        events.push(serde_json::json!([format!("{source}s"), count, amount.normalize().to_string(), days]));
+    }
+    (Day::new(i64::from(begin.number()) + longest - 1).unwrap(), events)
+}
+
+/// What a way tells is what it does, on the same day; and it counts from the values of that day.
+fn check_told(model: &Model, facts: &Facts<'_>, way: &Json, missing: &str) -> Result<(), TestCaseError> {
+    let (today, action) = (day(TODAY), &way["do"]);
+    let (as_of, mut told) = as_told(action["text"]["en"].as_str().unwrap(), today);
+    prop_assert_eq!(as_of.to_string(), action["as_of"].as_str().unwrap(), "{}", way);
+    let done = action["events"].as_array().into_iter().flatten().map(|new| {
+        let amount: Decimal = new["amount"].to_string().parse().unwrap();
+        serde_json::json!([new["source"], new["events"], amount.normalize().to_string(), new["days"]])
+    });
+    let mut done: Vec<Json> = done.collect();
+    told.sort_by_key(Json::to_string);
+    done.sort_by_key(Json::to_string);
+    prop_assert_eq!(told, done, "{}", way);
+    let missing: Json = serde_json::from_str(missing).unwrap();
+    let steps = way["steps"].as_array().unwrap();
+    prop_assert_eq!(missing.as_object().unwrap().len(), steps.len(), "{} but {}", way, missing);
+    for step in steps {
+        let name = ["metric", "attribute", "score"].into_iter().find_map(|kind| step[kind].as_str()).unwrap();
+        prop_assert_eq!(missing[name].to_string(), step["more"].to_string(), "{} but {}", way, missing);
+        let Some(metric) = model.definition().metrics.position(name) else { continue };
+        let waits = step["text"]["en"].as_str().unwrap().starts_with("not before");
+        let mut evaluation = Evaluation::new(model, facts, if waits { today } else { as_of }).unwrap();
+        match evaluation.metric(metric) {
+            // as JSON reads it
+            Value::Number(number) => {
+                let number: Json = number.normalize().to_string().parse().unwrap();
+                prop_assert_eq!(&number, &step["now"], "{}", way);
+            }
+            value => prop_assert_eq!(value, value_of(&step["now"]), "{}", way),
+        }
+    }
+    Ok(())
+}
+
 fn layers(model: &Model, facts: &Facts<'_>, as_of: Day) -> Vec<String> {
     let mut evaluation = Evaluation::new(model, facts, as_of).unwrap();
     let places = match model.is_overlapping() {
@@ -182,9 +242,9 @@ fn check(model: &Model, facts: &Facts<'_>) -> Result<(), TestCaseError> {
         if let Some(less) = one_event_less(&way["do"]) {
             prop_assert!(!carried_out(model, facts, &less).contains(&target), "{way} asks for too many events");
         }
-        let missing = distance(model, &ways, facts, &target, today).unwrap();
-        let empty = "{}";
-        prop_assert!(missing.is_some_and(|missing| missing != empty));
+        let missing = distance(model, &ways, facts, &target, today).unwrap().unwrap();
+        prop_assert_ne!(&missing, "{}");
+        check_told(model, facts, way, &missing)?;
     }
     for layer in &model.definition().layers {
         let missing = distance(model, &ways, facts, &layer.name, today).unwrap();
@@ -341,17 +401,113 @@ fn people_are_told_in_their_language() {
          Because: spent is 918 (more than 100)\n\
          Not Gold (gold): spent is 918, needed at least 1000; idle is 45, needed at most 30\n\
          Not silver: orders_90 is 1, needed at least 2\n\
-         To reach Gold (gold): 82.00 more (orders); an order within the last 30 days\n\
+         To reach Gold (gold): 1 more order, worth 82.00 in total\n\
          To reach silver: 1 more order"
     );
     assert_eq!(
         told(MODELS[0], &user, Lang::Zh),
         "层级：bronze\n\
          依据：spent为918（多于100）\n\
-         未进入金（gold）：spent为918，需要至少1000；idle为45，需要至多30\n\
-         未进入silver：orders_90为1，需要至少2\n\
-         要进入金（gold）：再增加82.00（订单）；最近30天内有1笔订单\n\
-         要进入silver：再来1笔订单"
+         未进入「金（gold）」：spent为918，需要至少1000；idle为45，需要不超过30\n\
+         未进入「silver」：orders_90为1，需要至少2\n\
+         要进入「金（gold）」：再来1笔订单，合计82.00\n\
+         要进入「silver」：再来1笔订单"
+    );
+}
+
+#[test]
+fn a_text_shows_the_nearest_and_says_it_once() {
+    let model = r#"{"name": "words", "sources": {"orders": {"zh": "订单"}}, "ranking": "none",
+        "metrics": {"count": "frequency(orders)", "spent": "monetary(orders)"},
+        "scores": {"f": {"of": "count", "cuts": [2, 3, 4, 5]}, "m": {"of": "spent", "cuts": [5000, 6000]}},
+        "dimensions": {"stage": {"label": {"zh": "阶段"}, "default": {"name": "old", "label": {"en": "Old", "zh": "老"}},
+            "layers": [{"name": "new", "label": {"en": "New", "zh": "新"}, "when": "count between 1 and 2"}]}},
+        "layers": [{"name": "cells", "when": "code(f, m) in ('53', '52', '43', '42', '33', '23')"},
+                   {"name": "old", "when": "stage = 'old'"},
+                   {"name": "late", "when": "recency(orders) > 60"},
+                   {"name": "rare", "when": "nullif(frequency(orders, 30), 0) is not null"},
+                   {"name": "fresh", "when": "count >= 1 and count <= 2 and stage = 'new' and recency(orders) < 50"}],
+        "default": {"name": "other"}}"#;
+    assert_eq!(
+        told(model, &[(45, 91_800)], Lang::En),
+        "Layer: fresh\n\
+         Because: count is 1 (from 1 to 2); stage is New; days since the last order is 45 (less than 50)\n\
+         Not cells: code (f, m) is 11, needed one of 23, 33, 42, …\n\
+         Not old: stage is New, needed Old\n\
+         Not late: days since the last order is 45, needed more than 60\n\
+         To reach cells: 1 more order, worth 5082.00 in total\n\
+         To reach old: 2 more orders\n\
+         To reach late: not before 2026-02-16\n\
+         To reach rare: 1 more order"
+    );
+    assert_eq!(
+        told(model, &[(45, 91_800)], Lang::Zh),
+        "层级：fresh\n\
+         依据：count为1（1到2）；阶段为新；距最近一次订单的天数为45（少于50）\n\
+         未进入「cells」：代码（f、m）为11，需要23、33、42、…之一\n\
+         未进入「old」：阶段为新，需要老\n\
+         未进入「late」：距最近一次订单的天数为45，需要多于60\n\
+         要进入「cells」：再来1笔订单，合计5082.00\n\
+         要进入「old」：再来2笔订单\n\
+         要进入「late」：最早2026-02-16\n\
+         要进入「rare」：再来1笔订单"
+    );
+}
+
+#[test]
+fn attributes_are_put_into_words_but_are_no_way() {
+    let model: Model = r#"{"name": "tags", "mode": "overlapping", "attributes": {"city": "text"}, "sources": [],
+        "layers": [{"name": "s", "when": "city like 'S%'"}, {"name": "b", "when": "city = 'Bonn'"}]}"#
+        .parse()
+        .unwrap();
+    let (mut facts, ways) = (Facts::nothing(&model), Ways::of(&model));
+    facts.attributes = vec![Value::Text("Bern")];
+    let text = |facts: &Facts<'_>, lang| explain_text(&model, &ways, facts, day(TODAY), lang).unwrap();
+    assert_eq!(
+        text(&facts, Lang::En),
+        "Tags: none\n\
+         Not s: city is Bern, needed one that matches 'S%'\n\
+         Not b: city is Bern, needed Bonn"
+    );
+    assert_eq!(
+        text(&facts, Lang::Zh),
+        "标签：无\n\
+         未进入「s」：city为Bern，需要匹配'S%'\n\
+         未进入「b」：city为Bern，需要Bonn"
+    );
+    facts.attributes = vec![Value::Text("Sion")];
+    assert_eq!(
+        text(&facts, Lang::En),
+        "Tags: s\n\
+         Because: city is Sion (matches 'S%')\n\
+         Not b: city is Sion, needed Bonn"
+    );
+}
+
+#[test]
+fn caps_and_constants_are_described_shortly() {
+    let model = two_sources(
+        &[("points", "least(frequency(orders), 10) * 5 + greatest(0, monetary(orders))")],
+        "points < 2 * 30 - 1",
+    );
+    let model: Model = model.parse().unwrap();
+    assert_eq!(
+        describe(&model, Lang::En),
+        "sum\n\
+         Metrics:\n\
+         - points: ((number of orders, at most 10 counted) × 5) + (net amount of orders, at least 0 counted)\n\
+         Layers, the first that fits:\n\
+         - gold: points less than 59\n\
+         - other: everybody else"
+    );
+    assert_eq!(
+        describe(&model, Lang::Zh),
+        "sum\n\
+         指标：\n\
+         - points：((orders次数（最多计10）) × 5) + (orders净额（至少计0）)\n\
+         层级，取第一个符合的：\n\
+         - gold：points少于59\n\
+         - other：其余所有人"
     );
 }
 
@@ -459,6 +615,83 @@ fn waiting_is_a_way() {
     assert!(text.contains("To reach lost: not before 2026-02-06"), "{text}");
 }
 
+/// Money must fall out of the window, and the visits fall out with it.
+#[test]
+fn what_falls_out_while_waiting_is_counted() {
+    let model: Model = r#"{"name": "w", "sources": ["orders", "visits"],
+        "metrics": {"paid": "monetary(orders, 180)", "visits_180": "frequency(visits, 180)"},
+        "layers": [{"name": "thrifty", "when": "paid <= 40 and visits_180 >= 8"}], "default": {"name": "other"}}"#
+        .parse()
+        .unwrap();
+    let visits: Vec<(i64, i64)> = (0..7).map(|_| (170, 0)).chain([(3, 0)]).collect();
+    let ledgers = [ledger(&[(160, 9_000)]), ledger(&visits)];
+    let (facts, ways) = (facts(&model, &ledgers), Ways::of(&model));
+    let text = explain_text(&model, &ways, &facts, day(TODAY), Lang::En).unwrap();
+    assert!(text.contains("To reach thrifty: not before 2026-02-20, then 7 more visits"), "{text}");
+    let text = explain_text(&model, &ways, &facts, day(TODAY), Lang::Zh).unwrap();
+    assert!(text.contains("最早2026-02-20，届时再来7次visits"), "{text}");
+    let missing = distance(&model, &ways, &facts, "thrifty", day(TODAY)).unwrap();
+    assert_eq!(missing.as_deref(), Some(r#"{"paid": -50, "visits_180": 7}"#));
+    check(&model, &facts).unwrap();
+}
+
+/// The texts of the ways of a user into the layers of a model, each of which is checked.
+fn ways_of(definition: &str, user: &[Vec<(i64, i64)>; 2]) -> Vec<String> {
+    let model: Model = definition.parse().unwrap();
+    let ledgers = [ledger(&user[0]), ledger(&user[1])];
+    let facts = facts(&model, &ledgers);
+    check(&model, &facts).unwrap();
+    let found = explain(&model, &Ways::of(&model), &facts, day(TODAY)).unwrap();
+    let found: Json = serde_json::from_str(&found).unwrap();
+    let ways = found["ways"].as_array().unwrap().iter();
+    ways.map(|way| way["do"]["text"]["en"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A model of one layer above the rest, with metrics.
+fn two_sources(metrics: &[(&str, &str)], when: &str) -> String {
+    let metrics: Vec<String> = metrics.iter().map(|(name, value)| format!(r#""{name}": "{value}""#)).collect();
+    let metrics = metrics.join(", ");
+    format!(
+        r#"{{"name": "sum", "sources": ["orders", "visits"], "metrics": {{{metrics}}},
+            "layers": [{{"name": "gold", "when": "{when}"}}], "default": {{"name": "other"}}}}"#
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn a_sum_has_a_way_whether_its_parts_have_names_or_not(user in user()) {
+        let a = "least(frequency(orders, 365), 10) * 5";
+        let c = "floor(monetary(orders, 365) / 50)";
+        let d = "least(active_days(visits, 365), 20)";
+        let named = two_sources(&[("a", a), ("c", c), ("points", &format!("a + c + {d}"))], "points >= 60");
+        let inline = two_sources(&[], &format!("{a} + {c} + {d} >= 60"));
+        let (named, inline) = (ways_of(&named, &user), ways_of(&inline, &user));
+        prop_assert_eq!(named.len(), inline.len(), "{:?}, {:?}", named, inline);
+    }
+}
+
+#[test]
+fn what_does_not_suffice_alone_is_done_together() {
+    for (when, text) in [
+        (
+            "floor(monetary(orders, 365) / 50) + least(active_days(visits, 365), 20) >= 60",
+            "1 more order, worth 3000.00 in total",
+        ),
+        (
+            "5 * least(frequency(orders, 365), 4) + 3 * least(frequency(visits, 365), 5) >= 30",
+            "4 more orders; 4 more visits",
+        ),
+        (
+            "least(frequency(orders), 10) * 5 + least(active_days(visits), 20) >= 60",
+            "10 more visits, on 10 days in a row; 10 more orders, on the last of these days",
+        ),
+    ] {
+        assert_eq!(ways_of(&two_sources(&[], when), &[vec![], vec![]]), [text], "{when}");
+    }
+}
+
 #[test]
 fn users_outside_the_population_have_no_layer_and_no_way() {
     let model: Model =
@@ -514,7 +747,7 @@ fn a_model_is_described_in_words() {
          - no value for everybody else\n\
          Layers, the first that fits:\n\
          - Best (best): value is high and (idle at most 30 (risk_days) or city is one of a, b)\n\
-         - cell: r-m is one of 34, 35\n\
+         - cell: code (r, m) is one of 34, 35\n\
          - other: everybody else"
     );
     assert_eq!(
@@ -528,14 +761,14 @@ fn a_model_is_described_in_words() {
          - idle：距最近一次订单的天数\n\
          - 消费（spent）：近365天订单净额\n\
          评分：\n\
-         - r：idle，分为1到3分，越低越好，固定分界；2分至多90，3分至多30\n\
+         - r：idle，分为1到3分，越低越好，固定分界；2分：不超过90，3分：不超过30\n\
          - m：消费，分为1到5分，越高越好，等份；尚未校准\n\
          维度value，取第一个符合的：\n\
          - 高（high）：消费至少500\n\
          - 其余所有人无值\n\
          层级，取第一个符合的：\n\
-         - best：value为高（high），且（idle至多30（risk_days），或城市为a、b之一）\n\
-         - cell：r-m为34、35之一\n\
+         - best：value为高，且（idle不超过30（risk_days），或城市为a、b之一）\n\
+         - cell：代码（r、m）为34、35之一\n\
          - other：其余所有人"
     );
 }

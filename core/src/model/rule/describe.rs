@@ -30,6 +30,11 @@ pub fn describe(model: &Model, lang: Lang) -> String {
     describe.lines.join("\n")
 }
 
+/// Describes one expression.
+pub(crate) fn expression(model: &Model, expr: &Expr, lang: Lang) -> String {
+    Describe { model, lang, lines: Vec::new() }.words(expr)
+}
+
 /// A label with the name behind it, or the name alone.
 fn titled(label: &Label, name: &str, lang: Lang) -> String {
     match label.get(lang) {
@@ -150,7 +155,7 @@ impl<'m> Describe<'m> {
                 words::range_in_words(&range, self.lang)
             });
             let reached = reached.unwrap_or_else(|| self.say("reached by nobody", "无人达到").to_owned());
-            self.say(format!("{points} {reached}"), format!("{points}分{reached}"))
+            self.say(format!("{points} {reached}"), format!("{points}分：{reached}"))
         });
         let cuts: Vec<String> = cuts.collect();
         format!("{head}{}{}", self.say("; ", "；"), cuts.join(self.say(", ", "，")))
@@ -205,7 +210,21 @@ impl<'m> Describe<'m> {
 
     // Expressions
 
+    /// The value of a calculation with constants only.
+    fn folded(&self, expr: &Expr) -> Option<String> {
+        let parameter = |place: usize| self.model.parameters[place];
+        match expr {
+            Expr::Arithmetic { .. } | Expr::Negate(_) => {
+                constant(expr, &parameter).map(|value| words::value(value, self.lang))
+            }
+            _ => None,
+        }
+    }
+
     fn words(&self, expr: &Expr) -> String {
+        if let Some(value) = self.folded(expr) {
+            return value;
+        }
         match expr {
             Expr::Constant(constant) => words::value(constant.value(), self.lang),
             Expr::Name(Name::Parameter(place)) => {
@@ -233,7 +252,10 @@ impl<'m> Describe<'m> {
                     other => other.symbol(),
                 };
                 let side = |side: &Expr| match side {
-                    Expr::Arithmetic { .. } => format!("({})", self.words(side)),
+                    Expr::Arithmetic { .. } | Expr::Case { .. } if self.folded(side).is_none() => {
+                        format!("({})", self.words(side))
+                    }
+                    Expr::Call { arguments, .. } if arguments.len() > 1 => format!("({})", self.words(side)),
                     side => self.words(side),
                 };
                 format!("{} {symbol} {}", side(left), side(right))
@@ -263,15 +285,13 @@ impl<'m> Describe<'m> {
                 self.is(&self.words(value), &words::one_of(&items, *negated, self.lang))
             }
             Expr::CodeIn { scores, cells, negated } => {
-                let names: Vec<&str> =
-                    scores.iter().map(|score| words::name(self.model, Name::Score(*score), self.lang)).collect();
                 let cells: Vec<String> = cells.iter().map(|cell| cell_code(*cell, scores.len())).collect();
-                self.is(&names.join("-"), &words::one_of(&cells, *negated, self.lang))
+                self.is(&words::code(self.model, scores, self.lang), &words::one_of(&cells, *negated, self.lang))
             }
             Expr::Like { value, pattern, negated } => {
                 let value = self.words(value);
-                let not = if *negated { self.say("not ", "不") } else { "" };
-                self.say(format!("{value} {not}like {pattern}"), format!("{value}{not}匹配{pattern}"))
+                let matches = words::matches(pattern, *negated, self.lang);
+                self.say(format!("{value} {matches}"), format!("{value}{matches}"))
             }
             Expr::Logic { op, terms } => {
                 let (word, binding) = match op {
@@ -313,15 +333,11 @@ impl<'m> Describe<'m> {
         self.say(format!("not {subject}"), format!("非{subject}"))
     }
 
-    /// The other side of a comparison; the layer of a dimension with its label.
+    /// The other side of a comparison; the layer of a dimension by its label.
     fn object(&self, subject: &Expr, expr: &Expr) -> String {
         match (subject, expr) {
             (Expr::Name(Name::Dimension(place)), Expr::Constant(Constant::Text(layer))) => {
-                let dimension = &self.model.definition().dimensions.0[*place].1;
-                let layers = dimension.layers.iter().map(|layer| (&layer.name, &layer.label));
-                let mut all = layers.chain(dimension.default.iter().map(|default| (&default.name, &default.label)));
-                let found = all.find(|(name, _)| *name == layer);
-                found.map_or(layer.clone(), |(name, label)| titled(label, name, self.lang))
+                words::dimension_layer(self.model, *place, layer, self.lang).to_owned()
             }
             _ => self.words(expr),
         }
@@ -341,7 +357,30 @@ impl<'m> Describe<'m> {
         }
     }
 
+    /// A value that counts up to a constant, or from one.
+    fn capped(&self, function: Function, arguments: &[Expr]) -> Option<String> {
+        let parameter = |place: usize| self.model.parameters[place];
+        let [left, right] = arguments else { return None };
+        let (value, cap) = match (constant(left, &parameter), constant(right, &parameter)) {
+            (None, Some(_)) => (self.words(left), self.words(right)),
+            (Some(_), None) => (self.words(right), self.words(left)),
+            _ => return None,
+        };
+        match function {
+            Function::Least => {
+                Some(self.say(format!("{value}, at most {cap} counted"), format!("{value}（最多计{cap}）")))
+            }
+            Function::Greatest => {
+                Some(self.say(format!("{value}, at least {cap} counted"), format!("{value}（至少计{cap}）")))
+            }
+            _ => None,
+        }
+    }
+
     fn call(&self, function: Function, arguments: &[Expr]) -> String {
+        if let Some(words) = self.capped(function, arguments) {
+            return words;
+        }
         let words: Vec<String> = arguments.iter().map(|argument| self.words(argument)).collect();
         let list = words.join(self.say(", ", "、"));
         let first = words.first().cloned().unwrap_or_default();

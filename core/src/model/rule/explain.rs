@@ -7,13 +7,17 @@ use crate::day::Day;
 use crate::label::{Label, Lang};
 
 use super::super::definition::{Named, Number};
-use super::super::{Layered, Model, ModelError};
+use super::super::{Layered, Model, ModelError, Ranking};
 use super::Value;
 use super::evaluate::{Evaluation, Facts};
-use super::grounds::{Ground, Grounds, Which};
+use super::grounds::{self, Ground, Grounds, Which};
+use super::way::axis::Lever;
 use super::way::plan::Plan;
 use super::way::{Search, Way, Ways, better, is_in};
 use super::words::{self, in_lang};
+
+/// The most layers of which a text says why the user is not in them.
+const MOST_FAILED: usize = 3;
 
 /// A value as JSON: numbers exact, dates as ISO text.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,8 +133,10 @@ struct Action<'m> {
     scores: Named<Option<u8>>,
     #[serde(skip_serializing_if = "Named::is_empty")]
     attributes: Named<Shown>,
-    #[serde(skip_serializing_if = "Label::is_empty")]
+    /// The same as one sentence.
     text: Label,
+    #[serde(skip)]
+    only_sets_attributes: bool,
 }
 
 #[derive(Serialize)]
@@ -265,7 +271,7 @@ fn shown_way<'m>(model: &'m Model, ways: &'m Ways, way: &Way<'m>, as_of: Day) ->
     let by = Day::new(i64::from(as_of.number()) + way.plan.wait).filter(|day| *day != as_of);
     let steps = way.steps.iter().map(|step| {
         let axis = &ways.axes[step.axis];
-        let text = |lang| words::step(model, axis, step, by, !way.plan.events.is_empty(), lang);
+        let text = |lang| words::step(model, axis, step, by, lang);
         ShownStep {
             what: match axis.expr {
                 super::Expr::Name(super::Name::Attribute(_)) => What::Attribute(axis.name.clone()),
@@ -278,11 +284,16 @@ fn shown_way<'m>(model: &'m Model, ways: &'m Ways, way: &Way<'m>, as_of: Day) ->
             text: both(text),
         }
     });
+    let set = |lang| -> Vec<String> {
+        let given = way.steps.iter().filter(|step| ways.axes[step.axis].lever == Lever::Given);
+        given.map(|step| words::step(model, &ways.axes[step.axis], step, by, lang)).collect()
+    };
+    let text = both(|lang| words::plan(model, &way.plan, &set(lang), as_of, lang));
     ShownWay {
         layer: model.layer_name(way.layer).unwrap_or_default(),
         label: label(model, way.layer),
         steps: steps.collect(),
-        action: action(model, &way.plan, by.unwrap_or(as_of)),
+        action: action(model, &way.plan, by.unwrap_or(as_of), text),
     }
 }
 
@@ -290,7 +301,7 @@ fn both(text: impl Fn(Lang) -> String) -> Label {
     Label { en: Some(text(Lang::En)), zh: Some(text(Lang::Zh)) }
 }
 
-fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day) -> Action<'m> {
+fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day, text: Label) -> Action<'m> {
     let definition = model.definition();
     let named = |names: &[&str], list: &[(usize, Value<'_>)]| {
         Named(list.iter().map(|(place, value)| (names[*place].to_owned(), Shown::from(*value))).collect())
@@ -301,10 +312,6 @@ fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day) -> Action<'m> {
         amount: Number(new.amount),
         days: new.days,
     });
-    let text = |lang| {
-        let all: Vec<String> = plan.events.iter().map(|new| words::new_events(model, new, lang)).collect();
-        all.join(in_lang(lang, "; ", "；"))
-    };
     Action {
         as_of: as_of.to_string(),
         events: events.collect(),
@@ -313,7 +320,8 @@ fn action<'m>(model: &'m Model, plan: &Plan<'_>, as_of: Day) -> Action<'m> {
             plan.scores.iter().map(|(place, score)| (definition.scores.0[*place].0.clone(), *score)).collect(),
         ),
         attributes: named(&definition.attributes.names().collect::<Vec<_>>(), &plan.attributes),
-        text: if plan.events.is_empty() { Label::default() } else { both(text) },
+        text,
+        only_sets_attributes: *plan == Plan { attributes: plan.attributes.clone(), ..Plan::default() },
     }
 }
 
@@ -350,17 +358,13 @@ pub fn explain_text(
     let none = in_lang(lang, "none", "无").to_owned();
     lines.push(format!(
         "{}{colon}{}",
-        in_lang(lang, "Layer", "层级"),
+        if model.is_overlapping() { in_lang(lang, "Tags", "标签") } else { in_lang(lang, "Layer", "层级") },
         if titles.is_empty() { none } else { titles.join(comma) }
     ));
-    let grounds = |grounds: &[Ground]| {
-        let texts: Vec<String> = grounds.iter().map(|ground| ground.text(lang)).collect();
-        texts.join(in_lang(lang, "; ", "；"))
-    };
     let mut matched = false;
     for tried in found.tried.iter().filter(|tried| tried.matched == Some(true)) {
         matched = true;
-        lines.push(format!("{}{colon}{}", in_lang(lang, "Because", "依据"), grounds(&tried.held)));
+        lines.push(format!("{}{colon}{}", in_lang(lang, "Because", "依据"), grounds::text(&tried.held, lang)));
     }
     if !matched && !model.is_overlapping() {
         lines.push(in_lang(lang, "Because: no other layer fits", "依据：不符合其他层级的条件").to_owned());
@@ -368,23 +372,29 @@ pub fn explain_text(
     // worse layers that were tried before explain nothing
     let better = better(model, found.layer.and_then(|layer| model.find_layer(layer)).flatten());
     let better: Vec<&str> = better.into_iter().filter_map(|place| model.layer_name(Some(place))).collect();
-    let failed = |tried: &&Tried<'_>| tried.matched != Some(true) && better.contains(&tried.layer);
-    for tried in found.tried.iter().filter(failed) {
-        let layer = titled(tried.layer);
-        let failed = grounds(&tried.failed);
-        lines.push(in_lang(lang, format!("Not {layer}: {failed}"), format!("未进入{layer}：{failed}")));
+    let mut failed: Vec<(usize, &Tried<'_>)> = Vec::new();
+    for tried in found.tried.iter().filter(|tried| tried.matched != Some(true)) {
+        failed.extend(better.iter().position(|layer| *layer == tried.layer).map(|rank| (rank, tried)));
     }
-    for way in &found.ways {
+    // the best layers come first, and are the farthest
+    let farthest = match model.definition().ranking {
+        Ranking::None => 0,
+        _ if model.is_overlapping() => 0,
+        _ => failed.len().saturating_sub(MOST_FAILED),
+    };
+    let mut ranks: Vec<usize> = failed.iter().map(|(rank, _)| *rank).collect();
+    ranks.sort_unstable();
+    let shown: Vec<usize> = ranks.into_iter().skip(farthest).take(MOST_FAILED).collect();
+    for (_, tried) in failed.iter().filter(|(rank, _)| shown.contains(rank)) {
+        let layer = titled(tried.layer);
+        let failed = grounds::text(&tried.failed, lang);
+        lines.push(in_lang(lang, format!("Not {layer}: {failed}"), format!("未进入「{layer}」：{failed}")));
+    }
+    // nobody can be told to be somebody else
+    for way in found.ways.iter().filter(|way| !way.action.only_sets_attributes) {
         let layer = titled(way.layer);
-        let mut steps: Vec<&str> = Vec::new();
-        for step in &way.steps {
-            let text = step.text.get(lang).unwrap_or_default();
-            if !steps.contains(&text) {
-                steps.push(text);
-            }
-        }
-        let steps = steps.join(in_lang(lang, "; ", "；"));
-        lines.push(in_lang(lang, format!("To reach {layer}: {steps}"), format!("要进入{layer}：{steps}")));
+        let text = way.action.text.get(lang).unwrap_or_default();
+        lines.push(in_lang(lang, format!("To reach {layer}: {text}"), format!("要进入「{layer}」：{text}")));
     }
     Ok(lines.join("\n"))
 }

@@ -12,7 +12,7 @@ use super::way::axis::{Axis, Given};
 use super::way::disjunction::{negated, score_range};
 use super::way::need::{Need, Range};
 use super::words::{self, in_lang, sql};
-use super::{Expr, Logic, Name, Test, Value};
+use super::{Comparison, Expr, Logic, Name, Test, Value};
 
 /// A comparison, with the user's value and the one that was needed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,17 +27,65 @@ pub(crate) struct Ground {
     words: Words,
 }
 
+/// A comparison in words.
 #[derive(Debug, Clone, PartialEq)]
 struct Words {
-    en: String,
-    zh: String,
+    which: Which,
+    en: Parts,
+    zh: Parts,
+    /// Which numbers are needed, where that can be said so.
+    range: Option<Range>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Parts {
+    subject: String,
+    value: String,
+    needed: String,
 }
 
 impl Ground {
-    /// `recency is 45, needed <= 30`
-    pub(crate) fn text(&self, lang: Lang) -> String {
-        in_lang(lang, self.words.en.clone(), self.words.zh.clone())
+    /// `recency is 45, needed at most 30`
+    fn text(&self, lang: Lang) -> String {
+        let Parts { subject, value, needed } = in_lang(lang, &self.words.en, &self.words.zh);
+        let deeper = text(&self.because, lang);
+        let is = in_lang(lang, format!("{subject} is {value}"), format!("{subject}为{value}"));
+        let same = needed == value || *needed == words::comparison(Comparison::Equal, value, lang);
+        match self.words.which {
+            _ if !deeper.is_empty() => {
+                in_lang(lang, format!("{is}, needed {needed} ({deeper})"), format!("{is}，需要{needed}（{deeper}）"))
+            }
+            Which::Held if same => is,
+            Which::Held => in_lang(lang, format!("{is} ({needed})"), format!("{is}（{needed}）")),
+            Which::Failed => in_lang(lang, format!("{is}, needed {needed}"), format!("{is}，需要{needed}")),
+        }
     }
+
+    /// Takes over what another comparison that held asks of the same number.
+    fn join(&mut self, other: &Ground) -> bool {
+        let (own, words) = (&mut self.words, &other.words);
+        let (Some(range), Some(more)) = (own.range, words.range) else { return false };
+        if own.which != Which::Held || own.en.subject != words.en.subject || own.en.value != words.en.value {
+            return false;
+        }
+        let range = range.and(&more);
+        own.range = Some(range);
+        own.en.needed = words::range_in_words(&range, Lang::En);
+        own.zh.needed = words::range_in_words(&range, Lang::Zh);
+        true
+    }
+}
+
+/// Comparisons in words, those that held of one number together: `idle is 5 (from 1 to 30); spent is 918 (more than 100)`.
+pub(crate) fn text(grounds: &[Ground], lang: Lang) -> String {
+    let mut joined: Vec<Ground> = Vec::with_capacity(grounds.len());
+    for ground in grounds {
+        if !joined.iter_mut().any(|before| before.join(ground)) {
+            joined.push(ground.clone());
+        }
+    }
+    let texts: Vec<String> = joined.iter().map(|ground| ground.text(lang)).collect();
+    texts.join(in_lang(lang, "; ", "；"))
 }
 
 /// Which comparisons are asked for.
@@ -48,6 +96,9 @@ pub(crate) enum Which {
     /// Those that kept it from holding.
     Failed,
 }
+
+/// The most codes that people are told.
+const MOST_CODES: usize = 3;
 
 pub(crate) struct Grounds<'e, 'a> {
     evaluation: &'e mut Evaluation<'a>,
@@ -109,6 +160,7 @@ impl<'e, 'a> Grounds<'e, 'a> {
         let printed = print(expr, model.definition());
         let comparison = if truth { printed } else { format!("not ({printed})") };
         let not = |negated: bool| if truth == negated { "not " } else { "" };
+        let mut range = None;
         let (subject, value, needed, needed_words): (_, _, _, Box<dyn Fn(Lang) -> String>) = match expr {
             Expr::Compare { op, left, right } => {
                 let (op, side, other) = match constant(left, &parameter) {
@@ -117,7 +169,17 @@ impl<'e, 'a> Grounds<'e, 'a> {
                 };
                 let other = self.evaluation.value(other);
                 let op = if truth { op } else { negated(op) };
-                let words = move |lang| words::comparison(op, &words::value(other, lang), lang);
+                range = match (other, &Need::ranges(op, other.number().unwrap_or_default())[..]) {
+                    (Value::Number(_), [range]) => Some(*range),
+                    _ => None,
+                };
+                let words = move |lang| {
+                    let value = value_words(model, side, other, lang);
+                    match (op, other) {
+                        (Comparison::Equal | Comparison::NotDistinct, Value::Text(_)) => value,
+                        _ => words::comparison(op, &value, lang),
+                    }
+                };
                 let needed = format!("{} {}", op.symbol(), sql(other));
                 (&**side, self.evaluation.value(side), needed, Box::new(words))
             }
@@ -127,15 +189,22 @@ impl<'e, 'a> Grounds<'e, 'a> {
                 let needed = format!("{}in ({})", not(*negated), listed.join(", "));
                 let negated = truth == *negated;
                 let words = move |lang| {
-                    let items: Vec<String> = items.iter().map(|item| words::value(*item, lang)).collect();
+                    let items: Vec<String> = items.iter().map(|item| value_words(model, value, *item, lang)).collect();
                     words::one_of(&items, negated, lang)
                 };
                 (&**value, self.evaluation.value(value), needed, Box::new(words))
             }
             Expr::Like { value, pattern, negated } => {
                 let needed = format!("{}like {}", not(*negated), sql(Value::Text(pattern)));
-                let words = needed.clone();
-                (&**value, self.evaluation.value(value), needed, Box::new(move |_| words.clone()))
+                let (negated, which) = (truth == *negated, self.which);
+                let words = move |lang| {
+                    let matches = words::matches(pattern, negated, lang);
+                    match (which, lang) {
+                        (Which::Failed, Lang::En) => format!("one that {matches}"),
+                        _ => matches,
+                    }
+                };
+                (&**value, self.evaluation.value(value), needed, Box::new(words))
             }
             Expr::Is { value, test, negated } => {
                 let test = if *test == Test::Unknown { Test::Null } else { *test };
@@ -154,35 +223,17 @@ impl<'e, 'a> Grounds<'e, 'a> {
             }
         };
         let because = if self.deeper { self.because(expr, subject, truth) } else { Vec::new() };
-        let named = |lang| match subject {
-            Expr::Name(name) => words::name(model, *name, lang).to_owned(),
-            other => print(other, model.definition()),
+        let parts = |lang| Parts {
+            subject: words::subject(model, subject, lang),
+            value: value_words(model, subject, value, lang),
+            needed: needed_words(lang),
         };
-        let words = self.words(&named, value, &needed_words, &because);
+        let words = self.words(parts, range);
         Ground { comparison, value: value.into(), needed, because, words }
     }
 
-    fn words(
-        &self,
-        named: &dyn Fn(Lang) -> String,
-        value: Value<'_>,
-        needed: &dyn Fn(Lang) -> String,
-        because: &[Ground],
-    ) -> Words {
-        let text = |lang: Lang| {
-            let (name, value, needed) = (named(lang), words::value(value, lang), needed(lang));
-            let deeper: Vec<String> = because.iter().map(|ground| ground.text(lang)).collect();
-            let deeper = deeper.join(in_lang(lang, "; ", "；"));
-            match (lang, self.which) {
-                (Lang::En, _) if !deeper.is_empty() => format!("{name} is {value}, needed {needed} ({deeper})"),
-                (Lang::Zh, _) if !deeper.is_empty() => format!("{name}为{value}，需要{needed}（{deeper}）"),
-                (Lang::En, Which::Held) => format!("{name} is {value} ({needed})"),
-                (Lang::Zh, Which::Held) => format!("{name}为{value}（{needed}）"),
-                (Lang::En, Which::Failed) => format!("{name} is {value}, needed {needed}"),
-                (Lang::Zh, Which::Failed) => format!("{name}为{value}，需要{needed}"),
-            }
-        };
-        Words { en: text(Lang::En), zh: text(Lang::Zh) }
+    fn words(&self, parts: impl Fn(Lang) -> Parts, range: Option<Range>) -> Words {
+        Words { which: self.which, en: parts(Lang::En), zh: parts(Lang::Zh), range }
     }
 
     fn code(&mut self, comparison: String, scores: &[usize], cells: &[String], negated: bool) -> Ground {
@@ -192,11 +243,23 @@ impl<'e, 'a> Grounds<'e, 'a> {
         let digits: Option<String> =
             scores.iter().map(|score| self.evaluation.score(*score).map(|digit| digit.to_string())).collect();
         let value = digits.as_deref().map_or(Value::Null, Value::Text);
-        let named = |lang| {
-            let names: Vec<&str> = scores.iter().map(|score| words::name(model, Name::Score(*score), lang)).collect();
-            names.join("-")
+        // people are told the nearest codes only
+        let far = |cell: &String| -> u32 {
+            let pairs = cell.bytes().zip(digits.as_deref().unwrap_or_default().bytes());
+            pairs.map(|(cell, own)| u32::from(cell.abs_diff(own))).sum()
         };
-        let words = self.words(&named, value, &|lang| words::one_of(cells, negated, lang), &[]);
+        let mut nearest = cells.to_vec();
+        nearest.sort_by_key(far);
+        if nearest.len() > MOST_CODES {
+            nearest.truncate(MOST_CODES);
+            nearest.push("…".to_owned());
+        }
+        let parts = |lang| Parts {
+            subject: words::code(model, scores, lang),
+            value: words::value(value, lang),
+            needed: words::one_of(&nearest, negated, lang),
+        };
+        let words = self.words(parts, None);
         Ground { comparison, value: value.into(), needed, because: Vec::new(), words }
     }
 
@@ -210,7 +273,7 @@ impl<'e, 'a> Grounds<'e, 'a> {
                 self.below_score(expr, *place, truth).into_iter().collect()
             }
             Expr::Name(Name::Dimension(place)) if truth => match expr {
-                Expr::Compare { op: super::Comparison::Equal, left, right } => {
+                Expr::Compare { op: Comparison::Equal, left, right } => {
                     let text = |expr: &'a Expr| match expr {
                         Expr::Constant(constant) => Some(constant.value()),
                         _ => None,
@@ -272,13 +335,23 @@ impl<'e, 'a> Grounds<'e, 'a> {
         let needed = words::needed(&axis, &need);
         let value = self.evaluation.value(&score.of);
         let Expr::Name(of) = score.of else { return None };
-        let words = self.words(
-            &|lang| words::name(model, of, lang).to_owned(),
-            value,
-            &|lang| words::need_words(&axis, &need, lang),
-            &[],
-        );
+        let parts = |lang| Parts {
+            subject: words::name(model, of, lang).to_owned(),
+            value: words::value(value, lang),
+            needed: words::need_words(&axis, &need, lang),
+        };
+        let words = self.words(parts, None);
         let comparison = format!("{} {needed}", axis.name);
         Some(Ground { comparison, value: value.into(), needed, because: Vec::new(), words })
+    }
+}
+
+/// A value of an expression; the layer of a dimension by its label.
+fn value_words(model: &Model, subject: &Expr, value: Value<'_>, lang: Lang) -> String {
+    match (subject, value) {
+        (Expr::Name(Name::Dimension(place)), Value::Text(layer)) => {
+            words::dimension_layer(model, *place, layer, lang).to_owned()
+        }
+        _ => words::value(value, lang),
     }
 }

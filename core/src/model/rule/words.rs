@@ -6,10 +6,11 @@ use crate::day::Day;
 use crate::label::{Label, Lang};
 
 use super::super::Model;
+use super::describe;
 use super::way::Step;
 use super::way::axis::{Axis, Lever, is_money};
 use super::way::need::{Need, Range, Wanted};
-use super::way::plan::NewEvents;
+use super::way::plan::{NewEvents, Plan};
 use super::{Comparison, Constant, Expr, Name, Reader, Test, Value};
 
 /// One text in the language that is asked for.
@@ -74,16 +75,20 @@ fn measure(model: &Model, place: usize, name: &str) -> &'static str {
     if paid { "笔" } else { "次" }
 }
 
-/// New events as they are carried out: `2 more orders, worth 82.00 in total`.
-pub(crate) fn new_events(model: &Model, new: &NewEvents, lang: Lang) -> String {
+/// New events as they are carried out: `2 more orders, worth 82.00 in total`. They end with the `longest` of the plan.
+fn new_events(model: &Model, new: &NewEvents, longest: i64, lang: Lang) -> String {
     let mut text = events_more(model, new.source, new.events.into(), lang);
     if new.amount > Decimal::ZERO {
         let amount = amount(new.amount);
         text += &in_lang(lang, format!(", worth {amount} in total"), format!("，合计{amount}"));
     }
-    if new.days > 1 {
-        text += &in_lang(lang, format!(", on {} days in a row", new.days), format!("，连续{}天", new.days));
-    }
+    let days = new.days;
+    text += &match (days, longest) {
+        (1, 1) => String::new(),
+        (1, _) => in_lang(lang, ", on the last of these days", "，在最后一天").to_owned(),
+        _ if days == longest => in_lang(lang, format!(", on {days} days in a row"), format!("，连续{days}天")),
+        _ => in_lang(lang, format!(", on the last {days} of these days"), format!("，在最后{days}天")),
+    };
     text
 }
 
@@ -125,10 +130,11 @@ pub(crate) fn name(model: &Model, name: Name, lang: Lang) -> &str {
     }
 }
 
-fn axis_name<'m>(model: &'m Model, axis: &'m Axis, lang: Lang) -> &'m str {
-    match axis.expr {
-        Expr::Name(place) => name(model, place, lang),
-        _ => &axis.name,
+/// What people call an expression: its name, or what it says.
+pub(crate) fn subject(model: &Model, expr: &Expr, lang: Lang) -> String {
+    match expr {
+        Expr::Name(place) => name(model, *place, lang).to_owned(),
+        expr => describe::expression(model, expr, lang),
     }
 }
 
@@ -208,7 +214,7 @@ pub(crate) fn comparison(op: Comparison, with: &str, lang: Lang) -> String {
         Comparison::Equal | Comparison::NotDistinct => ("exactly", "等于"),
         Comparison::NotEqual | Comparison::Distinct => ("other than", "不等于"),
         Comparison::Less => ("less than", "少于"),
-        Comparison::LessOrEqual => ("at most", "至多"),
+        Comparison::LessOrEqual => ("at most", "不超过"),
         Comparison::Greater => ("more than", "多于"),
         Comparison::GreaterOrEqual => ("at least", "至少"),
     };
@@ -222,6 +228,30 @@ pub(crate) fn one_of(items: &[String], negated: bool, lang: Lang) -> String {
         true => in_lang(lang, format!("none of {list}"), format!("不是{list}中的任何一个")),
         false => in_lang(lang, format!("one of {list}"), format!("{list}之一")),
     }
+}
+
+/// What LIKE asks: `matches 'S%'`.
+pub(crate) fn matches(pattern: &str, negated: bool, lang: Lang) -> String {
+    let pattern = sql(Value::Text(pattern));
+    match negated {
+        true => in_lang(lang, format!("does not match {pattern}"), format!("不匹配{pattern}")),
+        false => in_lang(lang, format!("matches {pattern}"), format!("匹配{pattern}")),
+    }
+}
+
+/// What people call a code of scores: `code (r, f, m)`.
+pub(crate) fn code(model: &Model, scores: &[usize], lang: Lang) -> String {
+    let names: Vec<&str> = scores.iter().map(|score| name(model, Name::Score(*score), lang)).collect();
+    in_lang(lang, format!("code ({})", names.join(", ")), format!("代码（{}）", names.join("、")))
+}
+
+/// What people call a layer of a dimension.
+pub(crate) fn dimension_layer<'m>(model: &'m Model, dimension: usize, layer: &'m str, lang: Lang) -> &'m str {
+    let dimension = &model.definition().dimensions.0[dimension].1;
+    let layers = dimension.layers.iter().map(|layer| (&layer.name, &layer.label));
+    let mut all = layers.chain(dimension.default.iter().map(|default| (&default.name, &default.label)));
+    let found = all.find(|(name, _)| *name == layer);
+    found.map_or(layer, |(name, label)| labelled(label, name, lang))
 }
 
 /// What IS asks: `known`.
@@ -260,6 +290,13 @@ fn range_words(range: &Range, number: &dyn Fn(Decimal) -> String, lang: Lang) ->
     if let Some(point) = range.as_point() {
         return comparison(Comparison::Equal, &number(point), lang);
     }
+    if let (Some(low), Some(high)) = (range.low, range.high)
+        && low.inclusive
+        && high.inclusive
+    {
+        let (low, high) = (number(low.value), number(high.value));
+        return in_lang(lang, format!("from {low} to {high}"), format!("{low}到{high}"));
+    }
     let low = range.low.map(|low| {
         let op = if low.inclusive { Comparison::GreaterOrEqual } else { Comparison::Greater };
         comparison(op, &number(low.value), lang)
@@ -274,16 +311,15 @@ fn range_words(range: &Range, number: &dyn Fn(Decimal) -> String, lang: Lang) ->
 
 /// One thing that is missing, as one says it to a user's face.
 ///
-/// `by` is the day of the plan where it has to be waited for; `events` tells whether the plan has any.
-pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>, events: bool, lang: Lang) -> String {
+/// `by` is the day of the plan where it has to be waited for.
+pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>, lang: Lang) -> String {
     let plain = || {
-        let (name, words) = (axis_name(model, axis, lang), need_words(axis, step.need, lang));
+        let (name, words) = (subject(model, &axis.expr, lang), need_words(axis, step.need, lang));
         in_lang(lang, format!("{name}: {words}"), format!("{name}：{words}"))
     };
-    let wait = || match by {
-        Some(day) => in_lang(lang, format!("not before {day}"), format!("最早{day}")),
-        None => plain(),
-    };
+    if let (true, Some(day)) = (step.by_waiting, by) {
+        return not_before(day, lang);
+    }
     let more = step.more.unwrap_or_default().normalize();
     let grows = more > Decimal::ZERO;
     let unknown = step.now == Value::Null;
@@ -313,16 +349,38 @@ pub(crate) fn step(model: &Model, axis: &Axis, step: &Step<'_>, by: Option<Day>,
             in_lang(lang, format!("{more} more ({name})"), format!("再增加{more}（{name}）"))
         }
         Lever::Reading { source, .. } if unknown => events_more(model, *source, Decimal::ONE, lang),
-        Lever::Reading { .. } | Lever::Calendar(_) | Lever::Day => wait(),
-        Lever::Computed { .. } if by.is_some() && !events => wait(),
         Lever::Given | Lever::Computed { .. } if step.more.is_some() && !axis.date && !unknown => {
-            let (name, size) = (axis_name(model, axis, lang), more.abs());
+            let (name, size) = (subject(model, &axis.expr, lang), more.abs());
             match grows {
                 true => in_lang(lang, format!("{size} more ({name})"), format!("再增加{size}（{name}）")),
                 false => in_lang(lang, format!("{size} less ({name})"), format!("再减少{size}（{name}）")),
             }
         }
         _ => plain(),
+    }
+}
+
+/// `not before 2025-06-21`
+fn not_before(day: Day, lang: Lang) -> String {
+    in_lang(lang, format!("not before {day}"), format!("最早{day}"))
+}
+
+/// What a plan does, as one sentence: when it begins, what somebody sets, and its events.
+///
+/// `set` are the texts of the steps that nobody does by events or by waiting.
+pub(crate) fn plan(model: &Model, plan: &Plan<'_>, set: &[String], as_of: Day, lang: Lang) -> String {
+    let mut events: Vec<&NewEvents> = plan.events.iter().collect();
+    events.sort_by_key(|new| std::cmp::Reverse(new.days));
+    let longest = events.first().map_or(1, |new| new.days);
+    let mut parts = set.to_vec();
+    parts.extend(events.iter().map(|new| new_events(model, new, longest, lang)));
+    let begin = i64::from(as_of.number()) + plan.wait - (longest - 1);
+    let begin = Day::new(begin).filter(|begin| *begin > as_of).map(|begin| not_before(begin, lang));
+    let parts = parts.join(in_lang(lang, "; ", "；"));
+    match begin {
+        Some(begin) if parts.is_empty() => begin,
+        Some(begin) => in_lang(lang, format!("{begin}, then {parts}"), format!("{begin}，届时{parts}")),
+        None => parts,
     }
 }
 

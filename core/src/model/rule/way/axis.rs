@@ -31,9 +31,18 @@ pub(crate) enum Lever {
     Day,
     /// Somebody sets it.
     Given,
-    /// Several things together: the sources that it reads, whether it reads their money, or the day, and whether
-    /// only whole numbers come in.
-    Computed { sources: Vec<usize>, money: bool, day: bool, whole: bool },
+    /// Several things together: what it reads of which sources, whether it reads the day, and whether only whole numbers
+    /// come in.
+    Computed { sources: Vec<Moved>, day: bool, whole: bool },
+}
+
+/// What an expression reads of a source, besides its events.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Moved {
+    pub(crate) source: usize,
+    pub(crate) money: bool,
+    /// Its days with events.
+    pub(crate) days: bool,
 }
 
 /// Which metrics and scores are taken as they stand instead of being computed.
@@ -119,7 +128,7 @@ fn is_constant(expr: &Expr) -> bool {
 }
 
 fn computed(model: &Model, given: &Given, expr: &Expr) -> Lever {
-    let (mut sources, mut money, mut day, mut whole) = (Vec::new(), false, false, true);
+    let (mut sources, mut day, mut whole): (Vec<Moved>, _, _) = (Vec::new(), false, true);
     let mut open = vec![expr];
     let mut seen = HashSet::new();
     let given = |name: Name| match name {
@@ -130,10 +139,12 @@ fn computed(model: &Model, given: &Given, expr: &Expr) -> Lever {
     while let Some(next) = open.pop() {
         next.walk(&mut |part| match part {
             Expr::Reading { reader, source, .. } => {
-                if !sources.contains(source) {
-                    sources.push(*source);
-                }
-                money |= is_money(*reader);
+                let known = sources.iter().position(|moved| moved.source == *source).unwrap_or_else(|| {
+                    sources.push(Moved { source: *source, money: false, days: false });
+                    sources.len() - 1
+                });
+                sources[known].money |= is_money(*reader);
+                sources[known].days |= *reader == Reader::ActiveDays;
                 whole &= !is_money(*reader);
                 day |= matches!(reader, Reader::Recency | Reader::Tenure);
             }
@@ -154,7 +165,7 @@ fn computed(model: &Model, given: &Given, expr: &Expr) -> Lever {
             _ => {}
         });
     }
-    Lever::Computed { sources, money, day, whole }
+    Lever::Computed { sources, day, whole }
 }
 
 /// Whether a name is a date.

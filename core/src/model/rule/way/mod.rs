@@ -45,9 +45,12 @@ pub struct Ways {
 pub(crate) struct Step<'a> {
     pub(crate) axis: usize,
     pub(crate) need: &'a Need,
+    /// On the day of the plan, before its events; where waiting is all that it takes, on the day of the reading.
     pub(crate) now: Value<'a>,
     /// How far it is, where that is a number; less than nothing where the value has to fall.
     pub(crate) more: Option<Decimal>,
+    /// Whether the days until the plan's change it by themselves.
+    pub(crate) by_waiting: bool,
 }
 
 /// A plan that was carried out and ends in the layer.

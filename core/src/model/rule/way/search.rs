@@ -56,7 +56,7 @@ impl<'a> Search<'a> {
             let (plan, tried) = self.plan(conjunction, layer, evaluation)?;
             if let Some(plan) = plan {
                 let plan = self.without_spare(plan, layer)?;
-                let steps = self.steps(conjunction, evaluation);
+                let steps = self.steps(conjunction, &plan, evaluation)?;
                 return Ok(Some(Way { layer, steps, plan }));
             }
             left -= usize::from(tried);
@@ -96,16 +96,30 @@ impl<'a> Search<'a> {
         Ok(evaluation.in_population() && is_in(self.model, layer, &mut evaluation))
     }
 
-    fn steps(&mut self, conjunction: &'a Conjunction, evaluation: &mut Evaluation<'a>) -> Vec<Step<'a>> {
+    /// What the days until the plan's make up by themselves, and what is missing on its day before its events: until then
+    /// values fall out of windows.
+    fn steps(
+        &mut self,
+        conjunction: &'a Conjunction,
+        plan: &Plan<'a>,
+        evaluation: &mut Evaluation<'a>,
+    ) -> Result<Vec<Step<'a>>, ModelError> {
         let mut steps = Vec::new();
-        for (axis, need) in &conjunction.0 {
-            let now = self.now(*axis, evaluation);
-            if !need.accepts(now) {
-                let more = missing(&self.ways.axes[*axis], need, now);
-                steps.push(Step { axis: *axis, need, now, more });
+        let mut later = match Day::new(i64::from(self.as_of.number()) + plan.wait) {
+            Some(day) if plan.wait > 0 => Some(Evaluation::new(self.model, self.facts, day)?),
+            _ => None,
+        };
+        for (place, need) in &conjunction.0 {
+            let axis = &self.ways.axes[*place];
+            let now = self.now(*place, evaluation);
+            let then = later.as_mut().map_or(now, |later| later.value(&axis.expr));
+            let by_waiting = need.accepts(then);
+            if !by_waiting || !need.accepts(now) {
+                let now = if by_waiting { now } else { then };
+                steps.push(Step { axis: *place, need, now, more: missing(axis, need, now), by_waiting });
             }
         }
-        steps
+        Ok(steps)
     }
 
     /// How much a conjunction asks for; `None` where it is beyond reach.

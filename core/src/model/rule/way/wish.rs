@@ -12,13 +12,15 @@ use crate::patience;
 use super::super::super::ModelError;
 use super::super::evaluate::{Evaluation, read_value};
 use super::super::{Calendar, Expr, Name, Reader, Value};
-use super::axis::{Axis, Lever};
+use super::axis::{Axis, Lever, Moved};
 use super::need::{Need, Range, Wanted, number_of};
 use super::plan::{NewEvents, Plan};
 use super::search::Search;
 
 /// The most readings for one expression that is searched rather than solved.
-const MOST_PROBES: usize = 120;
+const MOST_PROBES: usize = 400;
+/// The most kinds of things that are done together for one expression.
+const MOST_TOGETHER: usize = 3;
 /// The most days in a row on which a plan has events.
 const LONGEST_STREAK: i64 = 366;
 /// The most entries that are waited for to leave a window.
@@ -91,12 +93,7 @@ impl<'a> Search<'a> {
             }),
             (Reader::ActiveDays, Some(more)) => match more.ceil().to_i64() {
                 Some(more @ 1..=LONGEST_STREAK) => {
-                    // the first of the days needs no waiting
-                    let days = if planned == 0 { more } else { events.days + more };
-                    let longer = days - events.days;
-                    events.events = events.events.max(days as u32);
-                    events.days = days;
-                    plan.wait += longer;
+                    more_days(plan, source, more);
                     true
                 }
                 _ => false,
@@ -150,7 +147,8 @@ impl<'a> Search<'a> {
         Ok(false)
     }
 
-    /// For an expression of several things: looks for the fewest events, the least money, or the first day.
+    /// For an expression of several things: looks for the fewest events, the shortest streak, the least money, the first
+    /// day; and where none of them suffices alone, for some together, those that help most first.
     fn try_out(
         &self,
         plan: &Plan<'a>,
@@ -158,38 +156,98 @@ impl<'a> Search<'a> {
         need: &'a Need,
         now: Value<'_>,
     ) -> Result<Option<Plan<'a>>, ModelError> {
-        let Lever::Computed { sources, money, day, .. } = &axis.lever else { return Ok(None) };
+        let Lever::Computed { sources, day, .. } = &axis.lever else { return Ok(None) };
+        let mut open: Vec<Push> = sources.iter().flat_map(Push::of).collect();
         let mut probes = Probes { search: self, axis, need, left: MOST_PROBES };
-        for source in sources {
-            let with = |events: u32| {
-                let mut plan = plan.clone();
-                let new = plan.of_source(*source);
-                new.events = new.events.saturating_add(events);
-                plan
+        let mut plan = plan.clone();
+        let mut missed = missing(axis, need, now);
+        for round in 0..MOST_TOGETHER {
+            let mut helpful: Option<(Decimal, usize, Plan<'a>)> = None;
+            for (place, push) in open.iter().enumerate() {
+                let Some((plan, left)) = probes.best(&plan, push, missed)? else { continue };
+                let Some(left) = left else { return Ok(Some(plan)) };
+                if helpful.as_ref().is_none_or(|(before, ..)| left < *before) {
+                    helpful = Some((left, place, plan));
+                }
+            }
+            let mut later = plan.clone();
+            if let (0, true, Some(more)) = (round, *day, missed)
+                && wait(&mut later, more.abs())
+                && probes.state(&later)? == State::There
+            {
+                return Ok(Some(later));
+            }
+            let Some((left, place, with)) = helpful else { return Ok(None) };
+            if missed.is_some_and(|missed| left >= missed.abs()) {
+                return Ok(None);
+            }
+            plan = with;
+            open.remove(place);
+            missed = match probes.state(&plan)? {
+                State::Off(more) => Some(more),
+                _ => return Ok(None),
             };
-            if let Some(events) = probes.least(10, |step| with(step as u32))? {
-                return Ok(Some(with(events as u32)));
-            }
-            if !money {
-                continue;
-            }
-            let paid = |cents: i64| {
-                let mut plan = plan.clone();
-                let new = plan.of_source(*source);
-                new.events = new.events.max(1);
-                new.amount = new.amount.saturating_add(Decimal::new(cents, 2));
-                plan
-            };
-            if let Some(cents) = probes.least(40, paid)? {
-                return Ok(Some(paid(cents)));
-            }
         }
-        let mut later = plan.clone();
-        match missing(axis, need, now) {
-            Some(more) if *day && wait(&mut later, more.abs()) && probes.reaches(&later)? => Ok(Some(later)),
-            _ => Ok(None),
+        Ok(None)
+    }
+}
+
+/// One kind of thing that can be done with a source, more or less of it.
+#[derive(Debug, Clone, Copy)]
+struct Push {
+    source: usize,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// Events on one day.
+    Events,
+    /// Days in a row with an event.
+    Days,
+    /// Money, with one event at least.
+    Cents,
+}
+
+impl Push {
+    fn of(moved: &Moved) -> Vec<Push> {
+        let kinds = [(true, Kind::Events), (moved.days, Kind::Days), (moved.money, Kind::Cents)];
+        let kinds = kinds.into_iter().filter(|(reads, _)| *reads);
+        kinds.map(|(_, kind)| Push { source: moved.source, kind }).collect()
+    }
+
+    /// The most that is tried.
+    fn doublings(self) -> u32 {
+        match self.kind {
+            Kind::Events => 10,
+            Kind::Days => 8,
+            Kind::Cents => 40,
         }
     }
+
+    fn added<'a>(self, plan: &Plan<'a>, number: i64) -> Plan<'a> {
+        let mut plan = plan.clone();
+        let new = plan.of_source(self.source);
+        match self.kind {
+            Kind::Events => new.events = new.events.saturating_add(number as u32),
+            Kind::Days => more_days(&mut plan, self.source, number),
+            Kind::Cents => {
+                new.events = new.events.max(1);
+                new.amount = new.amount.saturating_add(Decimal::new(number, 2));
+            }
+        }
+        plan
+    }
+}
+
+/// So many more days in a row with an event, the first of which needs no waiting where there is none yet.
+fn more_days(plan: &mut Plan<'_>, source: usize, more: i64) {
+    let events = plan.of_source(source);
+    let days = if events.events == 0 { more } else { events.days + more };
+    plan.wait += days - events.days;
+    let events = plan.of_source(source);
+    events.events = events.events.max(u32::try_from(days).unwrap_or(u32::MAX));
+    events.days = days;
 }
 
 /// Plans that are carried out for the sake of one value.
@@ -200,39 +258,92 @@ struct Probes<'s, 'a> {
     left: usize,
 }
 
+/// Where a value is after a plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    There,
+    /// So far to go, up or down.
+    Off(Decimal),
+    /// Nowhere that could be measured.
+    Unknown,
+}
+
 impl<'a> Probes<'_, 'a> {
-    fn reaches(&mut self, plan: &Plan<'a>) -> Result<bool, ModelError> {
+    fn state(&mut self, plan: &Plan<'a>) -> Result<State, ModelError> {
         if self.left == 0 {
-            return Ok(false);
+            return Ok(State::Unknown);
         }
         self.left -= 1;
         patience::check();
-        let Some(outcome) = plan.carry_out(self.search.facts, self.search.as_of)? else { return Ok(false) };
+        let Some(outcome) = plan.carry_out(self.search.facts, self.search.as_of)? else { return Ok(State::Unknown) };
         let facts = outcome.facts(self.search.facts, plan);
         let mut evaluation = Evaluation::new(self.search.model, &facts, outcome.as_of)?;
-        Ok(self.need.accepts(evaluation.value(&self.axis.expr)))
+        let now = evaluation.value(&self.axis.expr);
+        Ok(match missing(self.axis, self.need, now) {
+            _ if self.need.accepts(now) => State::There,
+            Some(more) => State::Off(more),
+            None => State::Unknown,
+        })
     }
 
-    /// The least number, up to 2^`doublings`, that helps, where more helps as well.
-    fn least(&mut self, doublings: u32, plan: impl Fn(i64) -> Plan<'a>) -> Result<Option<i64>, ModelError> {
-        let (mut failed, mut helps) = (0, None);
-        for doubling in 0..=doublings {
+    /// The plan with the least of a push that suffices, or else with the least that brings the value nearest, and how
+    /// far it is then. `None` where it can be brought nowhere.
+    fn best(
+        &mut self,
+        plan: &Plan<'a>,
+        push: &Push,
+        missed: Option<Decimal>,
+    ) -> Result<Option<(Plan<'a>, Option<Decimal>)>, ModelError> {
+        let mut upwards = missed.map(|more| more.is_sign_positive());
+        let (mut nearest, mut failed): (Option<(Decimal, i64)>, i64) = (None, 0);
+        for doubling in 0..=push.doublings() {
             let number = 1 << doubling;
-            if self.reaches(&plan(number))? {
-                helps = Some(number);
-                break;
+            match self.state(&push.added(plan, number))? {
+                State::Unknown => {}
+                State::Off(more) if *upwards.get_or_insert(more.is_sign_positive()) == more.is_sign_positive() => {
+                    if nearest.is_none_or(|(before, _)| more.abs() < before) {
+                        nearest = Some((more.abs(), number));
+                    }
+                }
+                // there, or past it
+                _ => {
+                    let upwards = upwards.unwrap_or(true);
+                    let enough = |state| match state {
+                        State::Off(more) => more.is_sign_positive() != upwards,
+                        state => state == State::There,
+                    };
+                    let least = self.least(plan, push, (failed, number), &enough)?;
+                    let with = push.added(plan, least);
+                    if self.state(&with)? == State::There {
+                        return Ok(Some((with, None)));
+                    }
+                    break;
+                }
             }
             failed = number;
         }
-        let Some(mut helps) = helps else { return Ok(None) };
-        while helps - failed > 1 {
-            let middle = failed + (helps - failed) / 2;
-            match self.reaches(&plan(middle))? {
-                true => helps = middle,
+        let Some((left, number)) = nearest else { return Ok(None) };
+        let as_near = |state| matches!(state, State::Off(more) if more.abs() <= left);
+        let least = self.least(plan, push, (number / 2, number), &as_near)?;
+        Ok(Some((push.added(plan, least), Some(left))))
+    }
+
+    /// The least number that is enough, between one that is not and one that is.
+    fn least(
+        &mut self,
+        plan: &Plan<'a>,
+        push: &Push,
+        (mut failed, mut enough): (i64, i64),
+        is_enough: &dyn Fn(State) -> bool,
+    ) -> Result<i64, ModelError> {
+        while enough - failed > 1 {
+            let middle = failed + (enough - failed) / 2;
+            match is_enough(self.state(&push.added(plan, middle))?) {
+                true => enough = middle,
                 false => failed = middle,
             }
         }
-        Ok(Some(helps))
+        Ok(enough)
     }
 }
 
