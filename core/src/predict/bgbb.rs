@@ -46,10 +46,7 @@ impl Model for BgBb {
 pub const MOST_OPPORTUNITIES: u32 = 100_000;
 
 /// Checks that times are opportunities: whole numbers, no more purchases than there were.
-///
-/// # Errors
-/// [`PredictError::Purchases`] otherwise.
-pub fn check_opportunities(user: &Purchases) -> Result<(), PredictError> {
+fn check_opportunities(user: &Purchases) -> Result<(), PredictError> {
     let reason = if user.t().fract() != 0.0 || user.t_x().fract() != 0.0 {
         format!("opportunities are whole numbers, not t_x = {} and t = {}", user.t_x(), user.t())
     } else if user.repeats() > user.t_x() {
@@ -122,6 +119,10 @@ fn whole(opportunities: f64) -> u32 {
 
 /// The horizon counts opportunities. Sums over them, where Fader, Hardie and Shang (2010) have closed forms with poles.
 impl PurchaseModel for BgBb {
+    fn check_user(&self, user: &Purchases) -> Result<(), PredictError> {
+        check_opportunities(user)
+    }
+
     /// That a user is still there at the next opportunity (equation 11).
     fn p_alive(&self, user: &Purchases) -> f64 {
         self.p_alive_now(user) * self.survival(user.t(), 1).sum::<f64>()
