@@ -457,6 +457,48 @@ AS 'MODULE_PATHNAME', 'average_amount_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/predict_fit.rs
+-- pg_strata::predict_fit::bgbb_fit_final
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::bgbb_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::bgbb_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict_fit.rs
+-- pg_strata::predict_fit::bgnbd_fit_final
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict_fit.rs
+-- pg_strata::predict_fit::bgnbd_holdout_final
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::bgnbd_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::bgnbd_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/calibrate.rs
 -- pg_strata::calibrate::calibrate_agg_final
 -- Skipped due to `#[pgrx(sql = false)]`
@@ -583,6 +625,24 @@ CREATE  FUNCTION "frequency"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'frequency_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict_fit.rs
+-- pg_strata::predict_fit::gamma_gamma_fit_final
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::gamma_gamma_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::gamma_gamma_recv
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -827,6 +887,18 @@ AS 'MODULE_PATHNAME', 'lifecycle_stage_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::ltv_to_cac
+CREATE  FUNCTION "ltv_to_cac"(
+	"ltv" double precision, /* f64 */
+	"cac" double precision /* f64 */
+) RETURNS double precision /* Option < f64 > */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'ltv_to_cac_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/model.rs
 -- pg_strata::model::model_check
 CREATE  FUNCTION "model_check"(
@@ -931,6 +1003,138 @@ CREATE OPERATOR CLASS model_hash_ops DEFAULT FOR TYPE model USING hash AS OPERAT
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/predict.rs
+-- requires:
+--   model_operators
+
+-- Prediction: the models as types, their fits as aggregates over a flat bytea, and what they answer of a user: given by
+-- (x, t_x, t), or by a ledger as of a day.
+
+CREATE TYPE bgnbd;
+CREATE FUNCTION bgnbd_in(cstring) RETURNS bgnbd IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_in_wrapper';
+CREATE FUNCTION bgnbd_out(bgnbd) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION bgnbd_recv(internal) RETURNS bgnbd IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_recv_wrapper';
+CREATE FUNCTION bgnbd_send(bgnbd) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE bgnbd (
+    INPUT = bgnbd_in,
+    OUTPUT = bgnbd_out,
+    RECEIVE = bgnbd_recv,
+    SEND = bgnbd_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (bgnbd AS json) WITH INOUT;
+CREATE CAST (bgnbd AS jsonb) WITH INOUT;
+
+CREATE TYPE pareto_nbd;
+CREATE FUNCTION pareto_nbd_in(cstring) RETURNS pareto_nbd IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_in_wrapper';
+CREATE FUNCTION pareto_nbd_out(pareto_nbd) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION pareto_nbd_recv(internal) RETURNS pareto_nbd IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_recv_wrapper';
+CREATE FUNCTION pareto_nbd_send(pareto_nbd) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE pareto_nbd (
+    INPUT = pareto_nbd_in,
+    OUTPUT = pareto_nbd_out,
+    RECEIVE = pareto_nbd_recv,
+    SEND = pareto_nbd_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (pareto_nbd AS json) WITH INOUT;
+CREATE CAST (pareto_nbd AS jsonb) WITH INOUT;
+
+CREATE TYPE bgbb;
+CREATE FUNCTION bgbb_in(cstring) RETURNS bgbb IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgbb_in_wrapper';
+CREATE FUNCTION bgbb_out(bgbb) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION bgbb_recv(internal) RETURNS bgbb IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgbb_recv_wrapper';
+CREATE FUNCTION bgbb_send(bgbb) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE bgbb (
+    INPUT = bgbb_in,
+    OUTPUT = bgbb_out,
+    RECEIVE = bgbb_recv,
+    SEND = bgbb_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (bgbb AS json) WITH INOUT;
+CREATE CAST (bgbb AS jsonb) WITH INOUT;
+
+CREATE TYPE gamma_gamma;
+CREATE FUNCTION gamma_gamma_in(cstring) RETURNS gamma_gamma IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'gamma_gamma_in_wrapper';
+CREATE FUNCTION gamma_gamma_out(gamma_gamma) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION gamma_gamma_recv(internal) RETURNS gamma_gamma IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'gamma_gamma_recv_wrapper';
+CREATE FUNCTION gamma_gamma_send(gamma_gamma) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE gamma_gamma (
+    INPUT = gamma_gamma_in,
+    OUTPUT = gamma_gamma_out,
+    RECEIVE = gamma_gamma_recv,
+    SEND = gamma_gamma_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (gamma_gamma AS json) WITH INOUT;
+CREATE CAST (gamma_gamma AS jsonb) WITH INOUT;
+
+CREATE FUNCTION purchase_summary(ledger ledger, as_of date, OUT x integer, OUT t_x integer, OUT t integer, OUT mean_amount double precision) IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'purchase_summary';
+
+-- Fits
+CREATE FUNCTION purchases_fit_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'purchases_fit_combine';
+CREATE FUNCTION purchases_fit_transition(bytea, bigint, double precision, double precision) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'purchases_fit_transition';
+CREATE FUNCTION purchases_fit_transition(bytea, bigint, double precision, double precision, bigint) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'purchases_fit_transition';
+CREATE FUNCTION purchases_fit_transition(bytea, bigint, double precision, double precision, bigint, text) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'purchases_fit_transition';
+
+CREATE FUNCTION bgnbd_fit_final(bytea) RETURNS bgnbd IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_fit_final_wrapper';
+CREATE AGGREGATE bgnbd_fit_agg(x bigint, t_x double precision, t double precision) (SFUNC = purchases_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = bgnbd_fit_final, COMBINEFUNC = purchases_fit_combine, PARALLEL = SAFE);
+CREATE AGGREGATE bgnbd_fit_agg(x bigint, t_x double precision, t double precision, weight bigint) (SFUNC = purchases_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = bgnbd_fit_final, COMBINEFUNC = purchases_fit_combine, PARALLEL = SAFE);
+CREATE AGGREGATE bgnbd_fit_agg(x bigint, t_x double precision, t double precision, weight bigint, unit text) (SFUNC = purchases_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = bgnbd_fit_final, COMBINEFUNC = purchases_fit_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION pareto_nbd_fit_final(bytea) RETURNS pareto_nbd IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_fit_final_wrapper';
+CREATE AGGREGATE pareto_nbd_fit_agg(x bigint, t_x double precision, t double precision) (SFUNC = purchases_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = pareto_nbd_fit_final, COMBINEFUNC = purchases_fit_combine, PARALLEL = SAFE);
+CREATE AGGREGATE pareto_nbd_fit_agg(x bigint, t_x double precision, t double precision, weight bigint) (SFUNC = purchases_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = pareto_nbd_fit_final, COMBINEFUNC = purchases_fit_combine, PARALLEL = SAFE);
+CREATE AGGREGATE pareto_nbd_fit_agg(x bigint, t_x double precision, t double precision, weight bigint, unit text) (SFUNC = purchases_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = pareto_nbd_fit_final, COMBINEFUNC = purchases_fit_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION bgbb_fit_final(bytea) RETURNS bgbb IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgbb_fit_final_wrapper';
+CREATE AGGREGATE bgbb_fit_agg(x bigint, t_x double precision, t double precision) (SFUNC = purchases_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = bgbb_fit_final, COMBINEFUNC = purchases_fit_combine, PARALLEL = SAFE);
+CREATE AGGREGATE bgbb_fit_agg(x bigint, t_x double precision, t double precision, weight bigint) (SFUNC = purchases_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = bgbb_fit_final, COMBINEFUNC = purchases_fit_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION gamma_gamma_fit_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'gamma_gamma_fit_combine';
+CREATE FUNCTION gamma_gamma_fit_final(bytea) RETURNS gamma_gamma IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'gamma_gamma_fit_final_wrapper';
+CREATE FUNCTION gamma_gamma_fit_transition(bytea, bigint, double precision) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'gamma_gamma_fit_transition';
+CREATE AGGREGATE gamma_gamma_fit_agg(x bigint, mean_amount double precision) (SFUNC = gamma_gamma_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = gamma_gamma_fit_final, COMBINEFUNC = gamma_gamma_fit_combine, PARALLEL = SAFE);
+CREATE FUNCTION gamma_gamma_fit_transition(bytea, bigint, double precision, bigint) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'gamma_gamma_fit_transition';
+CREATE AGGREGATE gamma_gamma_fit_agg(x bigint, mean_amount double precision, weight bigint) (SFUNC = gamma_gamma_fit_transition, STYPE = bytea, SSPACE = 1024, FINALFUNC = gamma_gamma_fit_final, COMBINEFUNC = gamma_gamma_fit_combine, PARALLEL = SAFE);
+
+-- The check of a model on what came after its fit
+CREATE FUNCTION bgnbd_holdout_transition(bytea, ledger, bgnbd, date, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_holdout_transition';
+CREATE FUNCTION bgnbd_holdout_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_holdout_combine';
+CREATE FUNCTION bgnbd_holdout_final(bytea) RETURNS jsonb IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_holdout_final_wrapper';
+CREATE AGGREGATE bgnbd_holdout(ledger ledger, model bgnbd, calibration_end date, holdout_end date) (SFUNC = bgnbd_holdout_transition, STYPE = bytea, SSPACE = 2048, FINALFUNC = bgnbd_holdout_final, COMBINEFUNC = bgnbd_holdout_combine, PARALLEL = SAFE);
+
+-- Readers
+CREATE FUNCTION p_alive(model bgnbd, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_p_alive';
+CREATE FUNCTION p_alive(model bgnbd, ledger ledger, as_of date) RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_p_alive';
+CREATE FUNCTION expected_purchases(model bgnbd, days double precision, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_expected_purchases';
+CREATE FUNCTION expected_purchases(model bgnbd, days double precision, ledger ledger, as_of date) RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_expected_purchases';
+CREATE FUNCTION probability_of_purchase(model bgnbd, days double precision, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_probability_of_purchase';
+CREATE FUNCTION probability_of_purchase(model bgnbd, days double precision, ledger ledger, as_of date) RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_probability_of_purchase';
+CREATE FUNCTION p_alive(model pareto_nbd, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_p_alive';
+CREATE FUNCTION p_alive(model pareto_nbd, ledger ledger, as_of date) RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_p_alive';
+CREATE FUNCTION expected_purchases(model pareto_nbd, days double precision, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_expected_purchases';
+CREATE FUNCTION expected_purchases(model pareto_nbd, days double precision, ledger ledger, as_of date) RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_expected_purchases';
+CREATE FUNCTION probability_of_purchase(model pareto_nbd, days double precision, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_probability_of_purchase';
+CREATE FUNCTION probability_of_purchase(model pareto_nbd, days double precision, ledger ledger, as_of date) RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_probability_of_purchase';
+CREATE FUNCTION p_alive(model bgbb, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgbb_p_alive';
+CREATE FUNCTION expected_purchases(model bgbb, opportunities double precision, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgbb_expected_purchases';
+CREATE FUNCTION probability_of_purchase(model bgbb, opportunities double precision, x bigint, t_x double precision, t double precision) RETURNS double precision IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgbb_probability_of_purchase';
+
+CREATE FUNCTION expected_amount(model gamma_gamma, x bigint, mean_amount double precision) RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'expected_amount';
+CREATE FUNCTION expected_amount(model gamma_gamma, ledger ledger, as_of date) RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'ledger_expected_amount';
+CREATE FUNCTION customer_lifetime_value(purchases bgnbd, amounts gamma_gamma, horizon_days double precision, discount_rate double precision, margin double precision, x bigint, t_x double precision, t double precision, mean_amount double precision, discounting text DEFAULT 'monthly') RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_lifetime_value';
+CREATE FUNCTION customer_lifetime_value(purchases bgnbd, amounts gamma_gamma, horizon_days double precision, discount_rate double precision, margin double precision, ledger ledger, as_of date, discounting text DEFAULT 'monthly') RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_lifetime_value';
+CREATE FUNCTION customer_lifetime_value(purchases pareto_nbd, amounts gamma_gamma, horizon_days double precision, discount_rate double precision, margin double precision, x bigint, t_x double precision, t double precision, mean_amount double precision, discounting text DEFAULT 'monthly') RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_lifetime_value';
+CREATE FUNCTION customer_lifetime_value(purchases pareto_nbd, amounts gamma_gamma, horizon_days double precision, discount_rate double precision, margin double precision, ledger ledger, as_of date, discounting text DEFAULT 'monthly') RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_lifetime_value';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/model.rs
 -- pg_strata::model::model_out
 -- Skipped due to `#[pgrx(sql = false)]`
@@ -959,6 +1163,36 @@ CREATE  FUNCTION "monetary"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'monetary_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict_fit.rs
+-- pg_strata::predict_fit::pareto_nbd_fit_final
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::pareto_nbd_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::pareto_nbd_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::prediction_out
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/predict.rs
+-- pg_strata::predict::prediction_send
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1323,5 +1557,83 @@ COMMENT ON OPERATOR = (model, model) IS 'equal';
 COMMENT ON OPERATOR <> (model, model) IS 'not equal';
 COMMENT ON OPERATOR FAMILY model_hash_ops USING hash IS 'equality of models by their canonical bytes';
 COMMENT ON OPERATOR CLASS model_hash_ops USING hash IS 'equality of models by their canonical bytes';
+
+-- Prediction
+COMMENT ON TYPE bgnbd IS 'a BG/NBD model: who is still there, and how many purchases are to come';
+COMMENT ON FUNCTION bgnbd_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION bgnbd_out(bgnbd) IS 'I/O';
+COMMENT ON FUNCTION bgnbd_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION bgnbd_send(bgnbd) IS 'I/O';
+COMMENT ON CAST (bgnbd AS json) IS 'parameters and fit of the model by name';
+COMMENT ON CAST (bgnbd AS jsonb) IS 'parameters and fit of the model by name';
+COMMENT ON TYPE pareto_nbd IS 'a Pareto/NBD model: who is still there, and how many purchases are to come';
+COMMENT ON FUNCTION pareto_nbd_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION pareto_nbd_out(pareto_nbd) IS 'I/O';
+COMMENT ON FUNCTION pareto_nbd_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION pareto_nbd_send(pareto_nbd) IS 'I/O';
+COMMENT ON CAST (pareto_nbd AS json) IS 'parameters and fit of the model by name';
+COMMENT ON CAST (pareto_nbd AS jsonb) IS 'parameters and fit of the model by name';
+COMMENT ON TYPE bgbb IS 'a BG/BB model: who takes the next of discrete opportunities';
+COMMENT ON FUNCTION bgbb_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION bgbb_out(bgbb) IS 'I/O';
+COMMENT ON FUNCTION bgbb_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION bgbb_send(bgbb) IS 'I/O';
+COMMENT ON CAST (bgbb AS json) IS 'parameters and fit of the model by name';
+COMMENT ON CAST (bgbb AS jsonb) IS 'parameters and fit of the model by name';
+COMMENT ON TYPE gamma_gamma IS 'a gamma-gamma model: what a user spends on a purchase';
+COMMENT ON FUNCTION gamma_gamma_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION gamma_gamma_out(gamma_gamma) IS 'I/O';
+COMMENT ON FUNCTION gamma_gamma_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION gamma_gamma_send(gamma_gamma) IS 'I/O';
+COMMENT ON CAST (gamma_gamma AS json) IS 'parameters and fit of the model by name';
+COMMENT ON CAST (gamma_gamma AS jsonb) IS 'parameters and fit of the model by name';
+COMMENT ON FUNCTION purchase_summary(ledger, date) IS 'what purchase models need of a user: repeat days, days to the last of them and to as_of, mean amount of a repeat day';
+COMMENT ON FUNCTION purchases_fit_combine(bytea, bytea) IS 'combine function of the fits of purchase models';
+COMMENT ON FUNCTION purchases_fit_transition(bytea, bigint, double precision, double precision) IS 'transition function of the fits of purchase models';
+COMMENT ON FUNCTION purchases_fit_transition(bytea, bigint, double precision, double precision, bigint) IS 'transition function of the fits of purchase models';
+COMMENT ON FUNCTION purchases_fit_transition(bytea, bigint, double precision, double precision, bigint, text) IS 'transition function of the fits of purchase models';
+COMMENT ON FUNCTION bgnbd_fit_final(bytea) IS 'final function of bgnbd_fit_agg';
+COMMENT ON AGGREGATE bgnbd_fit_agg(bigint, double precision, double precision) IS 'the BG/NBD model that fits a set of users best';
+COMMENT ON AGGREGATE bgnbd_fit_agg(bigint, double precision, double precision, bigint) IS 'the BG/NBD model that fits a set of users best';
+COMMENT ON AGGREGATE bgnbd_fit_agg(bigint, double precision, double precision, bigint, text) IS 'the BG/NBD model that fits a set of users best';
+COMMENT ON FUNCTION pareto_nbd_fit_final(bytea) IS 'final function of pareto_nbd_fit_agg';
+COMMENT ON AGGREGATE pareto_nbd_fit_agg(bigint, double precision, double precision) IS 'the Pareto/NBD model that fits a set of users best';
+COMMENT ON AGGREGATE pareto_nbd_fit_agg(bigint, double precision, double precision, bigint) IS 'the Pareto/NBD model that fits a set of users best';
+COMMENT ON AGGREGATE pareto_nbd_fit_agg(bigint, double precision, double precision, bigint, text) IS 'the Pareto/NBD model that fits a set of users best';
+COMMENT ON FUNCTION bgbb_fit_final(bytea) IS 'final function of bgbb_fit_agg';
+COMMENT ON AGGREGATE bgbb_fit_agg(bigint, double precision, double precision) IS 'the BG/BB model that fits a set of users best';
+COMMENT ON AGGREGATE bgbb_fit_agg(bigint, double precision, double precision, bigint) IS 'the BG/BB model that fits a set of users best';
+COMMENT ON FUNCTION gamma_gamma_fit_combine(bytea, bytea) IS 'combine function of gamma_gamma_fit_agg';
+COMMENT ON FUNCTION gamma_gamma_fit_final(bytea) IS 'final function of gamma_gamma_fit_agg';
+COMMENT ON FUNCTION gamma_gamma_fit_transition(bytea, bigint, double precision) IS 'transition function of gamma_gamma_fit_agg';
+COMMENT ON AGGREGATE gamma_gamma_fit_agg(bigint, double precision) IS 'the gamma-gamma model that fits the repeat amounts of a set of users best';
+COMMENT ON FUNCTION gamma_gamma_fit_transition(bytea, bigint, double precision, bigint) IS 'transition function of gamma_gamma_fit_agg';
+COMMENT ON AGGREGATE gamma_gamma_fit_agg(bigint, double precision, bigint) IS 'the gamma-gamma model that fits the repeat amounts of a set of users best';
+COMMENT ON FUNCTION bgnbd_holdout_transition(bytea, ledger, bgnbd, date, date) IS 'transition function of bgnbd_holdout';
+COMMENT ON FUNCTION bgnbd_holdout_combine(bytea, bytea) IS 'combine function of bgnbd_holdout';
+COMMENT ON FUNCTION bgnbd_holdout_final(bytea) IS 'final function of bgnbd_holdout';
+COMMENT ON AGGREGATE bgnbd_holdout(ledger, bgnbd, date, date) IS 'expected against actual purchases after the end of calibration, by repeat days and by week';
+COMMENT ON FUNCTION p_alive(bgnbd, bigint, double precision, double precision) IS 'probability that a user is still there';
+COMMENT ON FUNCTION p_alive(bgnbd, ledger, date) IS 'probability that a user is still there';
+COMMENT ON FUNCTION expected_purchases(bgnbd, double precision, bigint, double precision, double precision) IS 'expected number of purchase days within the horizon';
+COMMENT ON FUNCTION expected_purchases(bgnbd, double precision, ledger, date) IS 'expected number of purchase days within the horizon';
+COMMENT ON FUNCTION probability_of_purchase(bgnbd, double precision, bigint, double precision, double precision) IS 'probability of a purchase within the horizon';
+COMMENT ON FUNCTION probability_of_purchase(bgnbd, double precision, ledger, date) IS 'probability of a purchase within the horizon';
+COMMENT ON FUNCTION p_alive(pareto_nbd, bigint, double precision, double precision) IS 'probability that a user is still there';
+COMMENT ON FUNCTION p_alive(pareto_nbd, ledger, date) IS 'probability that a user is still there';
+COMMENT ON FUNCTION expected_purchases(pareto_nbd, double precision, bigint, double precision, double precision) IS 'expected number of purchase days within the horizon';
+COMMENT ON FUNCTION expected_purchases(pareto_nbd, double precision, ledger, date) IS 'expected number of purchase days within the horizon';
+COMMENT ON FUNCTION probability_of_purchase(pareto_nbd, double precision, bigint, double precision, double precision) IS 'probability of a purchase within the horizon';
+COMMENT ON FUNCTION probability_of_purchase(pareto_nbd, double precision, ledger, date) IS 'probability of a purchase within the horizon';
+COMMENT ON FUNCTION p_alive(bgbb, bigint, double precision, double precision) IS 'probability that a user is still there';
+COMMENT ON FUNCTION expected_purchases(bgbb, double precision, bigint, double precision, double precision) IS 'expected number of purchase days within the horizon';
+COMMENT ON FUNCTION probability_of_purchase(bgbb, double precision, bigint, double precision, double precision) IS 'probability of a purchase within the horizon';
+COMMENT ON FUNCTION expected_amount(gamma_gamma, bigint, double precision) IS 'expected amount of a purchase to come';
+COMMENT ON FUNCTION expected_amount(gamma_gamma, ledger, date) IS 'expected amount of a purchase to come';
+COMMENT ON FUNCTION customer_lifetime_value(bgnbd, gamma_gamma, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text) IS 'discounted value of the purchases of a user within the horizon';
+COMMENT ON FUNCTION customer_lifetime_value(bgnbd, gamma_gamma, double precision, double precision, double precision, ledger, date, text) IS 'discounted value of the purchases of a user within the horizon';
+COMMENT ON FUNCTION customer_lifetime_value(pareto_nbd, gamma_gamma, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text) IS 'discounted value of the purchases of a user within the horizon';
+COMMENT ON FUNCTION customer_lifetime_value(pareto_nbd, gamma_gamma, double precision, double precision, double precision, ledger, date, text) IS 'discounted value of the purchases of a user within the horizon';
+COMMENT ON FUNCTION ltv_to_cac(double precision, double precision) IS 'lifetime value over acquisition cost; below 3 is a warning, by the rule of thumb';
 /* </end connected objects> */
 

@@ -44,6 +44,11 @@ impl<'a> Sealed<'a> {
         Sealed(argument.map(|argument| ledger::sealed(argument.bytes).or_raise()))
     }
 
+    /// Of the bytes of a ledger argument.
+    pub fn of_bytes(bytes: &'a [u8]) -> Sealed<'a> {
+        Sealed(Some(ledger::sealed(bytes).or_raise()))
+    }
+
     pub fn get(&self) -> LedgerRef<'_> {
         match &self.0 {
             Some(bytes) => LedgerRef::new(bytes).or_raise(),

@@ -11,6 +11,8 @@ mod ledger;
 mod lifecycle;
 mod model;
 mod pg;
+mod predict;
+mod predict_fit;
 mod rfm;
 mod rfm_job;
 mod score;

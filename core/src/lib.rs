@@ -4,6 +4,7 @@
 //! * [`bulk`]: all users at once, partitioned by hash and folded in the cache.
 //! * [`model`]: definitions that are checked, evaluated, proved, explained and timed; presets among them.
 //! * [`score`]: cut points, tie policies, RFM scores and groups.
+//! * [`predict`]: who will buy again and what they are worth: buy-till-you-die models, fitted and read.
 //! * [`patience`]: how long steps can be ended from outside.
 
 pub mod bulk;
@@ -14,4 +15,5 @@ pub mod ledger;
 pub mod model;
 pub mod money;
 pub mod patience;
+pub mod predict;
 pub mod score;

@@ -255,7 +255,19 @@ impl<'a, E: Entry> StateRef<'a, E> {
         self.entries.chunks_exact(E::WIDTH).map(|entry| E::read(entry).ok_or_else(|| corrupt("an entry is malformed")))
     }
 
-    fn config(&self) -> Result<E::Config, ScoreError> {
+    /// The entries after merging what can be merged; in canonical order where that sorts. The state stays as it is.
+    pub(crate) fn compacted(&self) -> Result<Vec<E>, ScoreError> {
+        let mut bytes = column(self.entries.len())?;
+        bytes.extend_from_slice(self.entries);
+        let left = E::compact(&mut bytes)?;
+        let mut entries = column(left)?;
+        for entry in bytes.chunks_exact(E::WIDTH).take(left) {
+            entries.push(E::read(entry).ok_or_else(|| corrupt("an entry is malformed"))?);
+        }
+        Ok(entries)
+    }
+
+    pub(crate) fn config(&self) -> Result<E::Config, ScoreError> {
         E::unpack_config(self.config).ok_or_else(|| corrupt("its parameters are out of range"))
     }
 }
