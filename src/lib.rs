@@ -5,6 +5,7 @@ mod bulk;
 mod calibrate;
 mod error;
 mod event;
+mod last_events;
 mod ledger;
 mod lifecycle;
 mod model;
