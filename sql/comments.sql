@@ -282,3 +282,13 @@ COMMENT ON FUNCTION customer_lifetime_value(bgnbd, gamma_gamma, double precision
 COMMENT ON FUNCTION customer_lifetime_value(pareto_nbd, gamma_gamma, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text) IS 'discounted value of the purchases of a user within the horizon';
 COMMENT ON FUNCTION customer_lifetime_value(pareto_nbd, gamma_gamma, double precision, double precision, double precision, ledger, date, text) IS 'discounted value of the purchases of a user within the horizon';
 COMMENT ON FUNCTION ltv_to_cac(double precision, double precision) IS 'lifetime value over acquisition cost; below 3 is a warning, by the rule of thumb';
+COMMENT ON TYPE last_events IS 'what a user did last: the latest few events by kind';
+COMMENT ON FUNCTION last_events_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION last_events_out(last_events) IS 'I/O';
+COMMENT ON FUNCTION last_events_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION last_events_send(last_events) IS 'I/O';
+COMMENT ON FUNCTION last_events_transition(last_events, timestamp, text, integer) IS 'transition function of last_events_agg';
+COMMENT ON FUNCTION last_events_merge(last_events, last_events) IS 'combine function of last_events_agg and rollup';
+COMMENT ON AGGREGATE last_events_agg(timestamp, text, integer) IS 'the latest events of a user, so many of them';
+COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts of a users history';
+COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';

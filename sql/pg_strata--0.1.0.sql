@@ -79,6 +79,20 @@ CREATE TYPE model (
     STORAGE = extended
 );
 
+CREATE TYPE last_events;
+CREATE FUNCTION last_events_in(cstring) RETURNS last_events IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_in_wrapper';
+CREATE FUNCTION last_events_out(last_events) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_out_wrapper';
+CREATE FUNCTION last_events_recv(internal) RETURNS last_events IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_recv_wrapper';
+CREATE FUNCTION last_events_send(last_events) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_send_wrapper';
+CREATE TYPE last_events (
+    INPUT = last_events_in,
+    OUTPUT = last_events_out,
+    RECEIVE = last_events_recv,
+    SEND = last_events_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
 CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);
 /* </end connected objects> */
 
@@ -589,6 +603,17 @@ AS 'MODULE_PATHNAME', 'entries_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/last_events.rs
+-- pg_strata::last_events::event_kinds
+CREATE  FUNCTION "event_kinds"(
+	"events" last_events /* LastEventsIn < '_ > */
+) RETURNS TEXT[] /* Vec < String > */
+IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'event_kinds_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/ledger.rs
 -- pg_strata::ledger::first_amount
 CREATE  FUNCTION "first_amount"(
@@ -669,6 +694,30 @@ CREATE  FUNCTION "last_day"(
 IMMUTABLE PARALLEL SAFE
 LANGUAGE c /* Rust */
 AS 'MODULE_PATHNAME', 'last_day_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/last_events.rs
+-- pg_strata::last_events::last_events_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/last_events.rs
+-- pg_strata::last_events::last_events_out
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/last_events.rs
+-- pg_strata::last_events::last_events_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/last_events.rs
+-- pg_strata::last_events::last_events_send
+-- Skipped due to `#[pgrx(sql = false)]`
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1132,6 +1181,19 @@ CREATE FUNCTION customer_lifetime_value(purchases bgnbd, amounts gamma_gamma, ho
 CREATE FUNCTION customer_lifetime_value(purchases bgnbd, amounts gamma_gamma, horizon_days double precision, discount_rate double precision, margin double precision, ledger ledger, as_of date, discounting text DEFAULT 'monthly') RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'bgnbd_lifetime_value';
 CREATE FUNCTION customer_lifetime_value(purchases pareto_nbd, amounts gamma_gamma, horizon_days double precision, discount_rate double precision, margin double precision, x bigint, t_x double precision, t double precision, mean_amount double precision, discounting text DEFAULT 'monthly') RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_lifetime_value';
 CREATE FUNCTION customer_lifetime_value(purchases pareto_nbd, amounts gamma_gamma, horizon_days double precision, discount_rate double precision, margin double precision, ledger ledger, as_of date, discounting text DEFAULT 'monthly') RETURNS double precision IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'pareto_nbd_lifetime_value';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/last_events.rs
+-- requires:
+--   predict
+
+-- What users did last. The state is the type itself: parallel workers and sharded servers can ship it.
+
+CREATE FUNCTION last_events_transition(last_events, timestamp, text, integer) RETURNS last_events IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_transition';
+CREATE FUNCTION last_events_merge(last_events, last_events) RETURNS last_events IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_merge';
+CREATE AGGREGATE last_events_agg(at timestamp, kind text, keep integer) (SFUNC = last_events_transition, STYPE = last_events, SSPACE = 256, COMBINEFUNC = last_events_merge, PARALLEL = SAFE);
+CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_events, SSPACE = 256, COMBINEFUNC = last_events_merge, PARALLEL = SAFE);
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1635,5 +1697,15 @@ COMMENT ON FUNCTION customer_lifetime_value(bgnbd, gamma_gamma, double precision
 COMMENT ON FUNCTION customer_lifetime_value(pareto_nbd, gamma_gamma, double precision, double precision, double precision, bigint, double precision, double precision, double precision, text) IS 'discounted value of the purchases of a user within the horizon';
 COMMENT ON FUNCTION customer_lifetime_value(pareto_nbd, gamma_gamma, double precision, double precision, double precision, ledger, date, text) IS 'discounted value of the purchases of a user within the horizon';
 COMMENT ON FUNCTION ltv_to_cac(double precision, double precision) IS 'lifetime value over acquisition cost; below 3 is a warning, by the rule of thumb';
+COMMENT ON TYPE last_events IS 'what a user did last: the latest few events by kind';
+COMMENT ON FUNCTION last_events_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION last_events_out(last_events) IS 'I/O';
+COMMENT ON FUNCTION last_events_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION last_events_send(last_events) IS 'I/O';
+COMMENT ON FUNCTION last_events_transition(last_events, timestamp, text, integer) IS 'transition function of last_events_agg';
+COMMENT ON FUNCTION last_events_merge(last_events, last_events) IS 'combine function of last_events_agg and rollup';
+COMMENT ON AGGREGATE last_events_agg(timestamp, text, integer) IS 'the latest events of a user, so many of them';
+COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts of a users history';
+COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';
 /* </end connected objects> */
 

@@ -68,4 +68,18 @@ CREATE TYPE model (
     STORAGE = extended
 );
 
+CREATE TYPE last_events;
+CREATE FUNCTION last_events_in(cstring) RETURNS last_events IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_in_wrapper';
+CREATE FUNCTION last_events_out(last_events) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_out_wrapper';
+CREATE FUNCTION last_events_recv(internal) RETURNS last_events IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_recv_wrapper';
+CREATE FUNCTION last_events_send(last_events) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_send_wrapper';
+CREATE TYPE last_events (
+    INPUT = last_events_in,
+    OUTPUT = last_events_out,
+    RECEIVE = last_events_recv,
+    SEND = last_events_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+
 CREATE TYPE rfm_scores AS (r smallint, f smallint, m smallint);

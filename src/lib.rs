@@ -6,6 +6,7 @@ mod calibrate;
 mod error;
 mod event;
 mod explain;
+mod last_events;
 mod layer;
 mod ledger;
 mod lifecycle;

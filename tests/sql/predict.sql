@@ -107,6 +107,26 @@ RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_s
 -- The check: expected against actual after the end of calibration. 'later' came after it, 'never' did not come.
 SELECT jsonb_pretty(bgnbd_holdout(ledger, bgnbd, '1997-07-15', '1997-08-10')) FROM buyers, published;
 
+-- What users did last before they went silent: two steps, in any order.
+CREATE TABLE clicks (name text, at timestamp, kind text);
+INSERT INTO clicks VALUES
+    ('ann', '2024-03-01 10:00', 'search'), ('ann', '2024-03-01 10:01', 'view'), ('ann', '2024-03-02 09:00', 'refund'),
+    ('bob', '2024-02-01 10:00', 'view'), ('bob', '2024-02-03 10:00:00.5', 'refund'), ('bob', '2024-01-01 10:00', 'search'),
+    ('cem', '2024-02-01 10:00', 'order'), ('cem', NULL, 'view'), ('cem', '2024-02-02 10:00', NULL);
+SELECT name, last_events_agg(at, kind, 2) FROM clicks GROUP BY name ORDER BY name;
+SELECT kinds, count(*) AS users
+FROM (SELECT name, event_kinds(last_events_agg(at, kind, 2)) AS kinds FROM clicks GROUP BY name) AS users
+GROUP BY kinds ORDER BY 2 DESC, 1;
+SELECT name, whole::text = parts::text AS parts_are_the_whole, whole::text::last_events::text = whole::text AS reads_back
+FROM (SELECT name, last_events_agg(at, kind, 2) AS whole FROM clicks GROUP BY name) AS w
+JOIN (SELECT name, rollup(part) AS parts
+      FROM (SELECT name, last_events_agg(at, kind, 2) AS part FROM clicks GROUP BY name, at::date) AS d GROUP BY name) AS p USING (name)
+ORDER BY name;
+SELECT last_events_agg(at, kind, 0) FROM clicks;
+SELECT last_events_agg('infinity', 'view', 1);
+SELECT last_events '{"keep":1,"events":[["2024-03-01","view"]]}';
+DROP TABLE clicks;
+
 -- What is refused.
 \set VERBOSITY default
 SELECT bgnbd '{"r": 0, "alpha": 0, "a": 1, "b": 1}';

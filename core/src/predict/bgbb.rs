@@ -12,6 +12,7 @@ use super::sample::{Group, Sample, Times};
 use super::special::{LnGamma, LogSum, ln_beta};
 use super::text::{Model, positive};
 use super::{Counted, PredictError, PurchaseModel, Purchases};
+use crate::patience;
 
 /// A BG/BB model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -172,6 +173,8 @@ impl Likelihood<4> for Whole<'_> {
         add_ln_beta(&mut norm, -1.0, 2, gamma, delta);
         let of_group = |_: &Group| ((), norm);
         let of_times = |group: &Group, (), times: &Times| {
+            // up to 100,000 terms each
+            patience::check();
             let (x, n) = (group.x, times.t);
             let mut terms = Vec::with_capacity((n - times.t_x) as usize + 1);
             let mut term = |last: f64, gone: f64| {

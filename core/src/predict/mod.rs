@@ -10,6 +10,7 @@
 //! | `bgnbd`, `pareto_nbd`, `bgbb` | the purchase models: likelihood, fit, readers |
 //! | `gamma_gamma`, `lifetime_value` | amounts, and the value of purchases to come |
 //! | `hold_out` | expected against actual purchases after the fit |
+//! | `last_events` | what users did before they went silent |
 //! | `fit` | maximum likelihood whatever the model; what is reported of a fit |
 //! | `sample` | users as the likelihoods want them |
 //! | `special` | functions that the likelihoods share |
@@ -22,6 +23,7 @@ mod error;
 mod fit;
 mod gamma_gamma;
 mod hold_out;
+mod last_events;
 mod lifetime_value;
 mod pareto_nbd;
 mod sample;
@@ -39,6 +41,7 @@ pub use error::PredictError;
 pub use fit::{Finding, Fit};
 pub use gamma_gamma::{GammaGamma, Spending};
 pub use hold_out::{HoldOut, Sums};
+pub use last_events::{Event, LastEvents};
 pub use lifetime_value::{Discounting, MONTH, Terms, check_horizon, lifetime_value, ltv_to_cac};
 pub use pareto_nbd::ParetoNbd;
 pub use state::{CountedPurchases, CountedSpending};
