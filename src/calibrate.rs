@@ -1,15 +1,14 @@
 //! `strata.calibrate_agg`: a model with the cuts that its users give.
 
 use pgrx::prelude::*;
-use strata_core::model::{Asked, CalibrationState, CalibrationStateRef, ModelError};
-use strata_core::score::Push;
+use strata_core::model::{Asked, CalibrationState, CalibrationStateRef};
 
 use crate::error::{OrRaise, not_null, raise};
 use crate::layer::{Arguments, ask};
 use crate::model::{ModelOut, out};
 use crate::pg::aggregate::{self, Growing};
 use crate::pg::call::Call;
-use crate::pg::varlena;
+use crate::score::wanted;
 
 ::pgrx::extension_sql_file!("../sql/calibrate_agg.sql", name = "calibrate_agg", requires = ["layer"]);
 
@@ -24,13 +23,6 @@ impl Growing for CalibrationGrowing {
 
     fn move_to(from: &mut [u8], larger: &mut [u8]) {
         CalibrationState::open(from).and_then(|state| state.grow_into(larger).map(|_| ())).or_raise();
-    }
-}
-
-fn wanted(push: Result<Push, ModelError>) -> Option<usize> {
-    match push.or_raise() {
-        Push::Done => None,
-        Push::Full(size) => Some(size),
     }
 }
 
@@ -73,23 +65,12 @@ unsafe extern "C-unwind" fn calibrate_agg_transition(fcinfo: pg_sys::FunctionCal
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn calibrate_agg_combine(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    let merge = |bytes: &mut [u8], other: &[u8]| {
+        let other = CalibrationStateRef::open(other).or_raise();
+        wanted(CalibrationState::open(bytes).and_then(|mut state| state.merge(other)))
+    };
     // SAFETY: called by PostgreSQL with two states.
-    unsafe {
-        let call = Call::of_aggregate(fcinfo);
-        match (call.arg(0), call.arg(1)) {
-            (None, None) => call.null(),
-            (Some(state), None) => state,
-            (None, Some(other)) => varlena::datum_of(varlena::bytes_of(other)),
-            (state, Some(other)) => {
-                let other = CalibrationStateRef::open(varlena::bytes_of(other)).or_raise();
-                aggregate::advance::<CalibrationGrowing>(
-                    state,
-                    |_| unreachable!("there is a state"),
-                    |bytes| wanted(CalibrationState::open(bytes).and_then(|mut state| state.merge(other))),
-                )
-            }
-        }
-    }
+    unsafe { aggregate::combine::<CalibrationGrowing>(fcinfo, merge) }
 }
 
 /// Final function of `calibrate_agg`.

@@ -141,7 +141,7 @@ pub unsafe fn ask<R>(
     let mut evaluation = Evaluation::in_room(std::mem::take(kept_room), model, &facts, as_of).or_raise();
     let answered = answer(&mut Kept { bytes, row_type, ways }, &mut evaluation);
     *kept_room = evaluation.into_room();
-    *kept_facts = facts.cleared(model);
+    *kept_facts = facts.emptied();
     Some(answered)
 }
 
@@ -287,7 +287,7 @@ impl Columns {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn layer_assign(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/model.sql declares.
+    // SAFETY: called by PostgreSQL as sql/layer.sql declares.
     unsafe {
         let call = Call::new(fcinfo);
         let layer = ask(&call, USUAL, Asked::Layers, |_, evaluation| {

@@ -210,23 +210,12 @@ unsafe extern "C-unwind" fn bgnbd_holdout_transition(fcinfo: pg_sys::FunctionCal
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn bgnbd_holdout_combine(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    let merge = |bytes: &mut [u8], other: &[u8]| {
+        HoldOut::open(bytes).and_then(|mut sums| sums.merge(other)).or_raise();
+        None
+    };
     // SAFETY: called by PostgreSQL with two states.
-    unsafe {
-        let call = Call::of_aggregate(fcinfo);
-        match (call.arg(0), call.arg(1)) {
-            (None, None) => call.null(),
-            (Some(state), None) => state,
-            (None, Some(other)) => varlena::datum_of(varlena::bytes_of(other)),
-            (state, Some(other)) => {
-                let other = varlena::bytes_of(other);
-                let merged = |bytes: &mut [u8]| {
-                    HoldOut::open(bytes).and_then(|mut sums| sums.merge(other)).or_raise();
-                    None
-                };
-                aggregate::advance::<HoldOutFixed>(state, |_| unreachable!("there is a state"), merged)
-            }
-        }
-    }
+    unsafe { aggregate::combine::<HoldOutFixed>(fcinfo, merge) }
 }
 
 #[pg_extern(sql = false)]

@@ -3,9 +3,9 @@
 use std::ffi::{CStr, CString};
 
 use pgrx::prelude::*;
+use strata_core::error::UserError;
 use strata_core::score::{
-    Best, Bins, Cuts, CutsConfig, CutsState, CutsStateRef, Observation, Push, ScoreError, StateMut, StateRef, Ties,
-    quantile_scores,
+    Best, Bins, Cuts, CutsConfig, CutsState, CutsStateRef, Observation, Push, StateMut, StateRef, Ties, quantile_scores,
 };
 
 use crate::error::{OrRaise, not_null, raise};
@@ -71,7 +71,7 @@ impl Growing for CutsGrowing {
 }
 
 /// The size that a push needs where there is no room.
-pub fn wanted(push: Result<Push, ScoreError>) -> Option<usize> {
+pub fn wanted<E: UserError>(push: Result<Push, E>) -> Option<usize> {
     match push.or_raise() {
         Push::Done => None,
         Push::Full(size) => Some(size),
@@ -143,23 +143,12 @@ unsafe extern "C-unwind" fn cuts_agg_combine(fcinfo: pg_sys::FunctionCallInfo) -
 /// # Safety
 /// Called by PostgreSQL with (bytea, bytea).
 pub unsafe fn combine<E: strata_core::score::Entry, G: Growing>(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    let merge = |bytes: &mut [u8], other: &[u8]| {
+        let other = StateRef::<E>::open(other).or_raise();
+        wanted(StateMut::<E>::open(bytes).and_then(|mut state| state.merge(other)))
+    };
     // SAFETY: by the caller's word.
-    unsafe {
-        let call = Call::of_aggregate(fcinfo);
-        match (call.arg(0), call.arg(1)) {
-            (None, None) => call.null(),
-            (Some(state), None) => state,
-            (None, Some(other)) => varlena::datum_of(varlena::bytes_of(other)),
-            (state, Some(other)) => {
-                let other = StateRef::<E>::open(varlena::bytes_of(other)).or_raise();
-                aggregate::advance::<G>(
-                    state,
-                    |_| unreachable!("there is a state"),
-                    |bytes| wanted(StateMut::<E>::open(bytes).and_then(|mut state| state.merge(other))),
-                )
-            }
-        }
-    }
+    unsafe { aggregate::combine::<G>(fcinfo, merge) }
 }
 
 /// Final function of `cuts_agg`.

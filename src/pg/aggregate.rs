@@ -6,6 +6,7 @@
 
 use pgrx::pg_sys;
 
+use super::call::Call;
 use super::varlena;
 
 /// A state that grows.
@@ -56,6 +57,29 @@ pub unsafe fn advance_from<S: Growing>(
         (value, body) = (larger, larger_body);
     }
     pg_sys::Datum::from(value)
+}
+
+/// A combine function of two states: `merge` adds the second to the first, and is asked as `change` of [`advance`] is.
+///
+/// # Safety
+/// Called by PostgreSQL as the combine function of an aggregate, with two states.
+pub unsafe fn combine<S: Growing>(
+    fcinfo: pg_sys::FunctionCallInfo,
+    merge: impl Fn(&mut [u8], &[u8]) -> Option<usize>,
+) -> pg_sys::Datum {
+    // SAFETY: by the caller's word.
+    unsafe {
+        let call = Call::of_aggregate(fcinfo);
+        match (call.arg(0), call.arg(1)) {
+            (None, None) => call.null(),
+            (Some(state), None) => state,
+            (None, Some(other)) => varlena::datum_of(varlena::bytes_of(other)),
+            (state, Some(other)) => {
+                let other = varlena::bytes_of(other);
+                advance::<S>(state, |_| unreachable!("there is a state"), |bytes| merge(bytes, other))
+            }
+        }
+    }
 }
 
 /// A state for changing in place: the argument itself where it is plain, a copy where it was packed or toasted.

@@ -152,19 +152,28 @@ impl Model {
             definition: definition.clone(),
         };
         model.print_into(&mut definition, &checked.requires);
+        let rewritten = definition != model.definition;
         let model = Self { definition, ..model };
-        model.check_canonical_form()?;
+        model.check_size()?;
+        // what was in canonical form, as all stored models are, has just been read in it
+        if rewritten {
+            model.check_canonical_form()?;
+        }
         Ok(model)
     }
 
-    /// What is stored is the canonical form: it has to be read back as the same model, within the same limits.
-    fn check_canonical_form(&self) -> Result<(), ModelError> {
+    fn check_size(&self) -> Result<(), ModelError> {
         let bytes = self.definition.to_json().len();
         if bytes > definition::MOST_BYTES {
             let message =
                 format!("the model has {bytes} bytes in canonical form, at most {} are kept", definition::MOST_BYTES);
             return Err(ModelError::limit("", message));
         }
+        Ok(())
+    }
+
+    /// What is stored is the canonical form: it has to be read back as the same model, within the same limits.
+    fn check_canonical_form(&self) -> Result<(), ModelError> {
         let again = check::Checked::of(&self.definition).map_err(|error| {
             error.with_hint("This is said of the canonical form, in which the model would be stored.")
         })?;

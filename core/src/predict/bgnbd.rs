@@ -53,7 +53,8 @@ impl BgNbd {
         };
         let none = PredictError::NoLikelihood { what: Self::NAME };
         if sample.repeats() == 0.0 {
-            return Ok(Some(Self::nobody_returns(&sample, unit)));
+            let fit = Fit::nobody_returns(sample.users());
+            return Ok(Some(Self::scaled(&sample, unit, [0.0, 1.0, 0.0, 1.0], fit)));
         }
         let rate = sample.rate();
         let likelihood = Whole(&sample);
@@ -97,18 +98,6 @@ impl BgNbd {
             errors[1] = sample.in_unit(errors[1], unit);
         }
         Self { r, alpha: sample.in_unit(alpha, unit), a, b, unit, fit: Some(fit) }
-    }
-
-    fn nobody_returns(sample: &Sample, unit: Unit) -> Self {
-        let optimum = Optimum {
-            parameters: [1.0; 4],
-            log_likelihood: 0.0,
-            standard_errors: None,
-            iterations: 0,
-            converged: true,
-        };
-        let fit = Fit::new(&optimum, sample.users(), Some(Finding::NobodyReturns));
-        Self::scaled(sample, unit, [0.0, 1.0, 0.0, 1.0], fit)
     }
 
     /// α + t in days.

@@ -331,6 +331,19 @@ pub enum Finding {
 }
 
 impl Fit {
+    /// Of users of whom nobody has come back: there is nothing to maximize.
+    pub(super) fn nobody_returns(users: u64) -> Self {
+        Self {
+            log_likelihood: 0.0,
+            users,
+            left_out: 0,
+            iterations: 0,
+            converged: true,
+            finding: Some(Finding::NobodyReturns),
+            standard_errors: None,
+        }
+    }
+
     pub(super) fn new<const N: usize>(optimum: &Optimum<N>, users: u64, finding: Option<Finding>) -> Self {
         let errors = optimum.standard_errors.filter(|_| optimum.is_interior());
         Self {

@@ -57,14 +57,7 @@ impl ParetoNbd {
         };
         let none = PredictError::NoLikelihood { what: Self::NAME };
         if sample.repeats() == 0.0 {
-            let optimum = Optimum {
-                parameters: [1.0; 4],
-                log_likelihood: 0.0,
-                standard_errors: None,
-                iterations: 0,
-                converged: true,
-            };
-            let fit = Fit::new(&optimum, sample.users(), Some(Finding::NobodyReturns));
+            let fit = Fit::nobody_returns(sample.users());
             return Ok(Some(Self::scaled(&sample, unit, [0.0, 1.0, 0.0, 1.0], fit)));
         }
         let rate = sample.rate();

@@ -12,6 +12,7 @@ use crate::ledger::{LedgerRef, Reading, Unpacked, Walk};
 
 use super::super::error::ModelError;
 use super::super::{Layered, Model};
+use super::like::like;
 use super::{Arithmetic, Calendar, Comparison, Expr, Function, Logic, Name, Reader, Test, Value};
 
 /// What is known of a user: everything by its place in the model.
@@ -34,17 +35,22 @@ impl<'a> Facts<'a> {
 
     /// Another user of whom nothing is known, in the memory of this one.
     pub fn cleared<'b>(self, model: &Model) -> Facts<'b> {
-        fn again<A, B: Clone>(list: Vec<A>, length: usize, nothing: B) -> Vec<B> {
-            let mut again = recycled(list);
-            again.resize(length, nothing);
-            again
-        }
         let definition = model.definition();
+        let mut facts = self.emptied();
+        facts.ledgers.resize(definition.sources.0.len(), LedgerRef::EMPTY);
+        facts.attributes.resize(definition.attributes.len(), Value::Null);
+        facts.metrics.resize(definition.metrics.len(), None);
+        facts.scores.resize(definition.scores.len(), None);
+        facts
+    }
+
+    /// The memory alone, for [`cleared`](Self::cleared).
+    pub fn emptied<'b>(self) -> Facts<'b> {
         Facts {
-            ledgers: again(self.ledgers, definition.sources.0.len(), LedgerRef::EMPTY),
-            attributes: again(self.attributes, definition.attributes.len(), Value::Null),
-            metrics: again(self.metrics, definition.metrics.len(), None),
-            scores: again(self.scores, definition.scores.len(), None),
+            ledgers: recycled(self.ledgers),
+            attributes: recycled(self.attributes),
+            metrics: recycled(self.metrics),
+            scores: recycled(self.scores),
         }
     }
 }
@@ -533,44 +539,4 @@ pub(crate) fn compare(op: Comparison, left: Value<'_>, right: Value<'_>) -> Opti
         (Comparison::NotDistinct, (true, _) | (_, true)) => Some(null.0 == null.1),
         _ => order(left, right).map(|order| op.accepts(order)),
     }
-}
-
-/// SQL's LIKE: `%` any characters, `_` one, a backslash takes the next character as it stands.
-pub(crate) fn like(text: &str, pattern: &str) -> bool {
-    enum Part {
-        Any,
-        One,
-        Char(char),
-    }
-    let mut parts = Vec::new();
-    let mut chars = pattern.chars();
-    while let Some(char) = chars.next() {
-        parts.push(match char {
-            '%' => Part::Any,
-            '_' => Part::One,
-            '\\' => Part::Char(chars.next().unwrap_or('\\')),
-            other => Part::Char(other),
-        });
-    }
-    let text: Vec<char> = text.chars().collect();
-    // greedy with one point to go back to: the last %
-    let (mut at, mut part, mut back) = (0, 0, None);
-    while at < text.len() {
-        match parts.get(part) {
-            Some(Part::Any) => {
-                back = Some((part, at));
-                part += 1;
-            }
-            Some(Part::One) => (at, part) = (at + 1, part + 1),
-            Some(Part::Char(char)) if *char == text[at] => (at, part) = (at + 1, part + 1),
-            _ => match back {
-                Some((any, from)) => {
-                    back = Some((any, from + 1));
-                    (at, part) = (from + 1, any + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    parts[part..].iter().all(|part| matches!(part, Part::Any))
 }

@@ -23,6 +23,7 @@ pub(crate) mod describe;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 mod grounds;
+mod like;
 pub(crate) mod parse;
 pub(crate) mod print;
 pub(crate) mod prove;

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
 
-use super::super::evaluate::{arithmetic, calendar, compare, like, order, rounded};
+use super::super::evaluate::{arithmetic, calendar, compare, order, rounded};
+use super::super::like::like;
 use super::super::{Calendar, Comparison, Expr, Function, Logic, Name, Reader, Test, Value};
 use super::axis::Subject;
 use super::plan::{Plan, Shortcut};

@@ -5,16 +5,12 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
+use super::super::like::{Part, parts};
+
 /// The most places, of all patterns in all joint states, that are looked at.
 const MOST_PLACES: usize = 100_000;
 /// The longest pattern, in characters: its places are the bits of a number.
 const LONGEST: usize = 127;
-
-enum Part {
-    Any,
-    One,
-    Char(char),
-}
 
 /// Texts that are none of `texts`, one for each way of matching the patterns; and whether these are all ways.
 pub(super) fn others(texts: &BTreeSet<&str>, patterns: &BTreeSet<&str>) -> (Vec<String>, bool) {
@@ -68,20 +64,6 @@ fn letter(part: &Part) -> Option<char> {
     }
 }
 
-fn parts(pattern: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
-    let mut chars = pattern.chars();
-    while let Some(char) = chars.next() {
-        parts.push(match char {
-            '%' => Part::Any,
-            '_' => Part::One,
-            '\\' => Part::Char(chars.next().unwrap_or('\\')),
-            char => Part::Char(char),
-        });
-    }
-    parts
-}
-
 /// The places that are reached without reading on.
 fn closure(mut state: u128, parts: &[Part]) -> u128 {
     for (place, part) in parts.iter().enumerate() {
@@ -111,7 +93,7 @@ fn step(states: &[u128], readers: &[Vec<Part>], char: char) -> Vec<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::rule::evaluate::like;
+    use crate::model::rule::like::like;
     use proptest::prelude::*;
 
     proptest! {
