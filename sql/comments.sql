@@ -292,3 +292,7 @@ COMMENT ON FUNCTION last_events_merge(last_events, last_events) IS 'combine func
 COMMENT ON AGGREGATE last_events_agg(timestamp, text, integer) IS 'the latest events of a user, so many of them';
 COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts of a users history';
 COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';
+COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two ledgers differ; a missing one is empty';
+COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
+COMMENT ON FUNCTION walk(record, model, date, date) IS 'answers of a model for one user from day to day, each with the day since which it holds';
+COMMENT ON FUNCTION row_expression(regclass, text, text) IS 'an expression for one row of a relation, checked: its text in canonical form, its type and its columns';

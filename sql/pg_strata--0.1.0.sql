@@ -641,6 +641,18 @@ AS 'MODULE_PATHNAME', 'first_day_wrapper';
 
 /* <begin connected objects> */
 -- src/ledger.rs
+-- pg_strata::ledger::first_difference
+CREATE  FUNCTION "first_difference"(
+	"a" ledger, /* Option < LedgerIn < '_ > > */
+	"b" ledger /* Option < LedgerIn < '_ > > */
+) RETURNS date /* Option < Date > */
+IMMUTABLE PARALLEL SAFE
+LANGUAGE c /* Rust */
+AS 'MODULE_PATHNAME', 'first_difference_wrapper';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/ledger.rs
 -- pg_strata::ledger::frequency
 CREATE  FUNCTION "frequency"(
 	"ledger" ledger, /* Option < LedgerIn < '_ > > */
@@ -1197,6 +1209,28 @@ CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_ev
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/walk.rs
+-- requires:
+--   last_events
+
+-- A user's answers from day to day, found by jumping from change to change.
+
+CREATE TYPE evaluation_step AS (day date, layer text, layers text[], scores smallint[], next_change date);
+
+CREATE FUNCTION walk(user_row record, model model, from_day date, to_day date) RETURNS evaluation_step[] IMMUTABLE PARALLEL SAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'walk';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/expression.rs
+-- requires:
+--   walk
+
+-- Expressions that users give for one row of a relation.
+
+CREATE FUNCTION row_expression(relation regclass, expression text, what text DEFAULT 'expression') RETURNS TABLE (canonical text, expression_type regtype, columns text[]) STABLE STRICT PARALLEL RESTRICTED ROWS 1 COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'row_expression';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/model.rs
 -- pg_strata::model::model_out
 -- Skipped due to `#[pgrx(sql = false)]`
@@ -1707,5 +1741,9 @@ COMMENT ON FUNCTION last_events_merge(last_events, last_events) IS 'combine func
 COMMENT ON AGGREGATE last_events_agg(timestamp, text, integer) IS 'the latest events of a user, so many of them';
 COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts of a users history';
 COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';
+COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two ledgers differ; a missing one is empty';
+COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
+COMMENT ON FUNCTION walk(record, model, date, date) IS 'answers of a model for one user from day to day, each with the day since which it holds';
+COMMENT ON FUNCTION row_expression(regclass, text, text) IS 'an expression for one row of a relation, checked: its text in canonical form, its type and its columns';
 /* </end connected objects> */
 

@@ -6,6 +6,7 @@ mod calibrate;
 mod error;
 mod event;
 mod explain;
+mod expression;
 mod last_events;
 mod layer;
 mod ledger;
@@ -17,6 +18,7 @@ mod predict_fit;
 mod rfm;
 mod rfm_job;
 mod score;
+mod walk;
 
 ::pgrx::pg_module_magic!(name, version);
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use strata_core::day::Day;
 use strata_core::ledger::Ledger;
-use strata_core::model::{Answer, Evaluation, Facts, Model, Value};
+use strata_core::model::{Answer, Evaluation, Facts, Model, Step, Value};
 
 /// The day of the questions. Everything happens within some hundred days of it.
 const TODAY: i32 = 9_500;
@@ -290,6 +290,61 @@ proptest! {
     fn comparisons_with_constants_are_exact(parts in any_parts(plain_number), user in any_user()) {
         is_tight(&model(&parts), &user)?;
     }
+}
+
+/// One step for each day that answers otherwise than the day before.
+fn looked_through(model: &Model, facts: &Facts<'_>, from: i32, to: i32) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for number in from..=to {
+        let mut evaluation = Evaluation::new(model, facts, day(number)).unwrap();
+        let answer = evaluation.answer();
+        if steps.last().is_none_or(|step| step.answer != answer) {
+            let next_change = evaluation.next_change().unwrap();
+            steps.push(Step { day: day(number), answer, next_change });
+        }
+    }
+    steps
+}
+
+fn walked(model: &Model, facts: &Facts<'_>, from: i32, to: i32) -> Vec<Step> {
+    let mut steps = Vec::new();
+    Evaluation::new(model, facts, day(from)).unwrap().walk(day(to), |step| steps.push(step)).unwrap();
+    steps
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// A walk is what evaluating every day and dropping the repeats gives.
+    #[test]
+    fn a_walk_tells_of_every_change(
+        parts in any_parts(number), user in any_user(), from in TODAY - 210..TODAY + 60, days in 0..400i32,
+    ) {
+        let model = model(&parts);
+        let facts = user.facts(&model);
+        prop_assert_eq!(walked(&model, &facts, from, from + days), looked_through(&model, &facts, from, from + days));
+    }
+}
+
+#[test]
+fn a_walk_has_its_ends() {
+    let parts = Parts {
+        metrics: ["frequency(visits)".to_owned(), "frequency(visits)".to_owned()],
+        depths: ["false".to_owned(), "false".to_owned()],
+        layers: ["recency(orders) % 2 = 0".to_owned(), "false".to_owned(), "false".to_owned()],
+        population: None,
+        mode: "exclusive",
+    };
+    let (model, orders) = (model(&parts), ledger(&BTreeMap::from([(TODAY - 5, (1, 10, 0))])));
+    let user = User { orders, visits: Ledger::empty(), dates: [None; 3], points: None, vip: None };
+    let facts = user.facts(&model);
+    assert!(walked(&model, &facts, TODAY, TODAY - 1).is_empty());
+    assert_eq!(walked(&model, &facts, TODAY, TODAY).len(), 1);
+    assert_eq!(walked(&model, &facts, TODAY, TODAY + 99).len(), 100);
+    // nothing strikes after the last day there is
+    assert_eq!(walked(&model, &facts, Day::MAX.number() - 3, Day::MAX.number()).len(), 4);
+    let error = Evaluation::new(&model, &facts, day(TODAY)).unwrap().walk(Day::MAX, |_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "the answer for one user changes more than 1000000 times up to 4763-12-02");
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ pub use definition::{
 pub use error::ModelError;
 pub use lifecycle::Lifecycle;
 pub use preset::{Preset, preset, presets};
+pub use rule::clock::Step;
 pub use rule::describe::describe;
 pub use rule::evaluate::{Answer, Evaluation, Facts, Room};
 pub use rule::explain::{explain, explain_text};

@@ -263,7 +263,7 @@ impl<'a> Evaluation<'a> {
         self.readings[slot].reading()
     }
 
-    pub(super) fn walk(&self, slot: usize) -> (&Walk, &Unpacked) {
+    pub(super) fn reading_walk(&self, slot: usize) -> (&Walk, &Unpacked) {
         (&self.readings[slot], &self.ledgers[self.model.readings[slot].0])
     }
 

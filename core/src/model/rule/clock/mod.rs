@@ -15,6 +15,7 @@ mod daily;
 mod hold;
 mod line;
 mod set;
+mod walk;
 
 use crate::day::Day;
 
@@ -24,6 +25,8 @@ use super::evaluate::Evaluation;
 use super::{Expr, Value};
 
 use set::Set;
+
+pub use walk::Step;
 
 /// The days to look at before the next of them is given as the answer, as a day for another look.
 const MOST_LOOKS: u32 = 366;
@@ -89,6 +92,16 @@ impl<'a> Evaluation<'a> {
     /// For a ledger that is damaged.
     pub fn next_change(&mut self) -> Result<Option<Day>, ModelError> {
         let today = self.as_of;
+        let struck = self.strike()?;
+        if self.as_of != today {
+            self.move_to(today)?;
+        }
+        Ok(struck)
+    }
+
+    /// The same, with the evaluation left on a day from its own to the one that is found.
+    fn strike(&mut self) -> Result<Option<Day>, ModelError> {
+        let today = self.as_of;
         let mut steps = MOST_STEPS;
         let mut end = self.end(&mut steps);
         if !end.sure && Day::new(end.day.into()).is_some() {
@@ -104,7 +117,6 @@ impl<'a> Evaluation<'a> {
                     break;
                 }
             }
-            self.move_to(today)?;
         }
         // a look in ten thousand years is as good as one in a million, and calendars of other programs end there
         let last = if today.number() < LAST_LOOK { end.day.min(LAST_LOOK) } else { end.day };
