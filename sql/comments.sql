@@ -296,3 +296,31 @@ COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two 
 COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
 COMMENT ON FUNCTION walk(record, model, date, date) IS 'answers of a model for one user from day to day, each with the day since which it holds';
 COMMENT ON FUNCTION row_expression(regclass, text, text) IS 'an expression for one row of a relation, checked: its text in canonical form, its type and its columns';
+
+-- Living layers.
+DO $$
+DECLARE
+    part regprocedure;
+BEGIN
+    FOR part IN SELECT oid FROM pg_catalog.pg_proc WHERE pronamespace = 'strata'::regnamespace AND proname LIKE '\_%' LOOP
+        EXECUTE format('COMMENT ON FUNCTION %s IS %L', part, 'implementation of living layers');
+    END LOOP;
+END
+$$;
+COMMENT ON TABLE sources IS 'Sources: relations of events or users whose changes are followed. Rows of others are not seen.';
+COMMENT ON TABLE models IS 'Registered models. Rows of others are not seen, but for models whose members the role may read.';
+COMMENT ON TABLE model_versions IS 'Versions of registered models: their definitions with their cuts.';
+COMMENT ON TABLE model_sources IS 'Which sources a registered model reads, and what it knows of them.';
+COMMENT ON TABLE refreshes IS 'What each refresh did.';
+COMMENT ON FUNCTION add_source(text, regclass, text, text, text, text, text, text, name, text, regclass, name, text, text) IS 'registers a relation of events: builds a ledger for each of its users and follows its changes';
+COMMENT ON FUNCTION sync(text) IS 'folds the changes of a source into its ledgers; returns how many users have another ledger';
+COMMENT ON FUNCTION rebuild(text) IS 'counts all rows of a source anew, and puts its triggers in place; returns how many users have another ledger';
+COMMENT ON FUNCTION verify(text) IS 'the users whose kept ledger is not what the rows say, counted anew';
+COMMENT ON FUNCTION drop_source(text) IS 'drops a source with its tables and triggers';
+COMMENT ON FUNCTION source_status() IS 'the own sources: freshness, queue, guests, heavy users, rejected rows';
+COMMENT ON FUNCTION create_model(text, model, jsonb, text, text, name, text, date, text, text) IS 'registers a model over sources, attributes and users';
+COMMENT ON FUNCTION alter_model(text, model, jsonb) IS 'gives a registered model another definition; returns the number of the new version';
+COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[]) IS 'makes new cuts for a registered model; returns the number of the new version';
+COMMENT ON FUNCTION activate(text, integer) IS 'chooses the version that a registered model is refreshed by';
+COMMENT ON FUNCTION drop_model(text) IS 'drops a registered model with its members and history';
+COMMENT ON FUNCTION refresh(text, date, boolean) IS 'brings the members of a model up to a day: looks at new, changed and due users alone';

@@ -132,9 +132,14 @@ CREATE POLICY readable ON refreshes FOR SELECT
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON sources, models, model_versions, model_sources, refreshes TO PUBLIC;
 
-SELECT pg_catalog.pg_extension_config_dump(t, '')
-FROM unnest(ARRAY['strata.sources', 'strata.sources_source_id_seq', 'strata.models', 'strata.models_model_id_seq',
-                  'strata.model_versions', 'strata.model_sources', 'strata.refreshes', 'strata.refreshes_refresh_id_seq']::regclass[]) AS t;
+SELECT pg_catalog.pg_extension_config_dump('sources', '');
+SELECT pg_catalog.pg_extension_config_dump('sources_source_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('models', '');
+SELECT pg_catalog.pg_extension_config_dump('models_model_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('model_versions', '');
+SELECT pg_catalog.pg_extension_config_dump('model_sources', '');
+SELECT pg_catalog.pg_extension_config_dump('refreshes', '');
+SELECT pg_catalog.pg_extension_config_dump('refreshes_refresh_id_seq', '');
 GRANT USAGE ON SEQUENCE sources_source_id_seq, models_model_id_seq, refreshes_refresh_id_seq TO PUBLIC;
 GRANT SELECT ON SEQUENCE sources_source_id_seq, models_model_id_seq, refreshes_refresh_id_seq TO PUBLIC;
 

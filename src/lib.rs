@@ -11,6 +11,7 @@ mod last_events;
 mod layer;
 mod ledger;
 mod lifecycle;
+mod living;
 mod model;
 mod pg;
 mod predict;
