@@ -46,8 +46,8 @@ BEGIN
 END
 $$;
 
--- Takes new ledgers into a table and notes whose have changed. `counted` is a query of (user_id, before, after, cause), a missing
--- ledger NULL; it stands on `clauses`, which also have guests (guests) and marks (mark). It is one statement, so that what it deletes
+-- Takes new ledgers into a table and notes whose have changed. `counted` is a query of (user_id, place, before, after, cause), a missing
+-- ledger NULL, place where the old one stands; it stands on `clauses`, which also have guests (guests) and marks (mark). It is one statement, so that what it deletes
 -- from a queue and what it reads are of one snapshot.
 CREATE FUNCTION _take_ledgers(source sources, ledger_table text, log_table text, clauses text, counted text) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -59,23 +59,25 @@ BEGIN
     EXECUTE format($q$
         WITH %1$s, counted AS MATERIALIZED (%2$s),
         differing AS MATERIALIZED (
-            SELECT user_id, before, after, cause, first_day, strata.first_difference(NULL, after) IS NULL AS is_empty
+            SELECT user_id, place, before, after, cause, first_day, strata.first_difference(NULL, after) IS NULL AS is_empty
             FROM (SELECT *, strata.first_difference(before, after) AS first_day FROM counted OFFSET 0) AS c
             WHERE first_day IS NOT NULL
         ), updated AS (
             UPDATE %3$s AS l SET ledger = coalesce(d.after, '{}') FROM differing AS d
-            WHERE l.user_id = d.user_id AND d.before IS NOT NULL AND (NOT d.is_empty OR %6$s)
+            WHERE l.ctid = d.place AND (NOT d.is_empty OR %6$s)
         ), inserted AS (
-            INSERT INTO %3$s (user_id, ledger) SELECT user_id, after FROM differing WHERE before IS NULL AND NOT is_empty
+            INSERT INTO %3$s (user_id, ledger) SELECT user_id, after FROM differing WHERE place IS NULL AND NOT is_empty
         ), deleted AS (
-            DELETE FROM %3$s AS l USING differing AS d WHERE l.user_id = d.user_id AND d.is_empty AND NOT %6$s
+            DELETE FROM %3$s AS l USING differing AS d WHERE l.ctid = d.place AND d.is_empty AND NOT %6$s
         ), logged AS (
-            INSERT INTO %4$s (sync_id, user_id, first_day, cause) SELECT %5$s, user_id, first_day, cause FROM differing
+            INSERT INTO %4$s (sync_id, user_id, first_day, cause) SELECT %5$s, user_id, first_day, cause FROM differing WHERE %7$s
         )
         SELECT count(*), max(strata.last_day(after, DATE '5874897-12-31')), (SELECT guests FROM guests), (SELECT mark FROM marks) FROM differing
         $q$, clauses, counted, ledger_table, log_table, source.sync_id,
         -- an alias without events is still somebody's
-        (ledger_table = strata._table(source, 'aliases'))::text)
+        (ledger_table = strata._table(source, 'aliases'))::text,
+        -- nobody asks for changes that no model has to know
+        (source.map_id IS NOT NULL OR EXISTS (SELECT FROM strata.model_sources AS m WHERE m.source_id = source.source_id AND m.consumed IS NOT NULL))::text)
     INTO source.changed, latest, new_guests, source.mark;
     source.latest_day := greatest(source.latest_day, latest);
     source.guests := source.guests + coalesce(new_guests, 0);
@@ -174,8 +176,8 @@ DECLARE
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
         )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
     counted text := format($q$
-        SELECT m.user_id, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
-        FROM moved AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
+        SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
+        FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
     problem text;
 BEGIN
     BEGIN
@@ -234,18 +236,24 @@ DECLARE
         CASE WHEN source.mark_column IS NULL THEN 'marks AS (SELECT NULL::text AS mark)'
              ELSE format('marks AS (SELECT coalesce(max(%I)::text, %L) AS mark FROM %s)', source.mark_column, source.mark, relation) END);
     counted text;
+    is_first boolean;
 BEGIN
-    IF which IS NULL THEN
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', base) INTO is_first;
+    IF is_first THEN
+        clauses := format('%s, guests AS (SELECT count(*) AS guests FROM (%s) AS events WHERE user_id IS NULL)', clauses, events);
+        counted := format('SELECT user_id, NULL::tid AS place, NULL::strata.ledger AS before, ledger AS after, ''event'' AS cause FROM (%s) AS found ORDER BY user_id',
+            strata._count_events(source, events, key_type));
+    ELSIF which IS NULL THEN
         clauses := format('%s, guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL), found AS (%s)',
             clauses, source.guests, events, strata._count_events(source, events, key_type));
         counted := format($q$
-            SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ledger AS before, f.ledger AS after, 'event' AS cause
+            SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
             FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base);
     ELSE
         clauses := format('%s, guests AS (SELECT 0 AS guests), wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL), found AS (%s)',
             clauses, users, strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type));
         counted := format($q$
-            SELECT w.user_id, l.ledger AS before, f.ledger AS after, 'event' AS cause
+            SELECT w.user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
             FROM wanted AS w LEFT JOIN found AS f ON f.user_id = w.user_id LEFT JOIN %s AS l ON l.user_id = w.user_id$q$, base);
     END IF;
     source := strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
@@ -306,7 +314,7 @@ BEGIN
                 WHERE user_id IS NOT NULL GROUP BY user_id
             )$q$, source.mark),
         format($q$
-            SELECT u.user_id, l.ledger AS before, (SELECT strata.rollup(a.ledger) FROM %s AS a WHERE a.mapped = u.user_id) AS after, u.cause
+            SELECT u.user_id, l.ctid AS place, l.ledger AS before, (SELECT strata.rollup(a.ledger) FROM %s AS a WHERE a.mapped = u.user_id) AS after, u.cause
             FROM affected AS u LEFT JOIN %s AS l ON l.user_id = u.user_id$q$, aliases, strata._table(source, 'ledger')));
     DROP TABLE pg_temp.strata_moved;
     EXECUTE format('DELETE FROM %s', strata._table(source, 'alias_changes'));

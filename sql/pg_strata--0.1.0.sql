@@ -1727,8 +1727,8 @@ BEGIN
 END
 $$;
 
--- Takes new ledgers into a table and notes whose have changed. `counted` is a query of (user_id, before, after, cause), a missing
--- ledger NULL; it stands on `clauses`, which also have guests (guests) and marks (mark). It is one statement, so that what it deletes
+-- Takes new ledgers into a table and notes whose have changed. `counted` is a query of (user_id, place, before, after, cause), a missing
+-- ledger NULL, place where the old one stands; it stands on `clauses`, which also have guests (guests) and marks (mark). It is one statement, so that what it deletes
 -- from a queue and what it reads are of one snapshot.
 CREATE FUNCTION _take_ledgers(source sources, ledger_table text, log_table text, clauses text, counted text) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -1740,23 +1740,25 @@ BEGIN
     EXECUTE format($q$
         WITH %1$s, counted AS MATERIALIZED (%2$s),
         differing AS MATERIALIZED (
-            SELECT user_id, before, after, cause, first_day, strata.first_difference(NULL, after) IS NULL AS is_empty
+            SELECT user_id, place, before, after, cause, first_day, strata.first_difference(NULL, after) IS NULL AS is_empty
             FROM (SELECT *, strata.first_difference(before, after) AS first_day FROM counted OFFSET 0) AS c
             WHERE first_day IS NOT NULL
         ), updated AS (
             UPDATE %3$s AS l SET ledger = coalesce(d.after, '{}') FROM differing AS d
-            WHERE l.user_id = d.user_id AND d.before IS NOT NULL AND (NOT d.is_empty OR %6$s)
+            WHERE l.ctid = d.place AND (NOT d.is_empty OR %6$s)
         ), inserted AS (
-            INSERT INTO %3$s (user_id, ledger) SELECT user_id, after FROM differing WHERE before IS NULL AND NOT is_empty
+            INSERT INTO %3$s (user_id, ledger) SELECT user_id, after FROM differing WHERE place IS NULL AND NOT is_empty
         ), deleted AS (
-            DELETE FROM %3$s AS l USING differing AS d WHERE l.user_id = d.user_id AND d.is_empty AND NOT %6$s
+            DELETE FROM %3$s AS l USING differing AS d WHERE l.ctid = d.place AND d.is_empty AND NOT %6$s
         ), logged AS (
-            INSERT INTO %4$s (sync_id, user_id, first_day, cause) SELECT %5$s, user_id, first_day, cause FROM differing
+            INSERT INTO %4$s (sync_id, user_id, first_day, cause) SELECT %5$s, user_id, first_day, cause FROM differing WHERE %7$s
         )
         SELECT count(*), max(strata.last_day(after, DATE '5874897-12-31')), (SELECT guests FROM guests), (SELECT mark FROM marks) FROM differing
         $q$, clauses, counted, ledger_table, log_table, source.sync_id,
         -- an alias without events is still somebody's
-        (ledger_table = strata._table(source, 'aliases'))::text)
+        (ledger_table = strata._table(source, 'aliases'))::text,
+        -- nobody asks for changes that no model has to know
+        (source.map_id IS NOT NULL OR EXISTS (SELECT FROM strata.model_sources AS m WHERE m.source_id = source.source_id AND m.consumed IS NOT NULL))::text)
     INTO source.changed, latest, new_guests, source.mark;
     source.latest_day := greatest(source.latest_day, latest);
     source.guests := source.guests + coalesce(new_guests, 0);
@@ -1855,8 +1857,8 @@ DECLARE
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
         )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
     counted text := format($q$
-        SELECT m.user_id, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
-        FROM moved AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
+        SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
+        FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
     problem text;
 BEGIN
     BEGIN
@@ -1915,18 +1917,24 @@ DECLARE
         CASE WHEN source.mark_column IS NULL THEN 'marks AS (SELECT NULL::text AS mark)'
              ELSE format('marks AS (SELECT coalesce(max(%I)::text, %L) AS mark FROM %s)', source.mark_column, source.mark, relation) END);
     counted text;
+    is_first boolean;
 BEGIN
-    IF which IS NULL THEN
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', base) INTO is_first;
+    IF is_first THEN
+        clauses := format('%s, guests AS (SELECT count(*) AS guests FROM (%s) AS events WHERE user_id IS NULL)', clauses, events);
+        counted := format('SELECT user_id, NULL::tid AS place, NULL::strata.ledger AS before, ledger AS after, ''event'' AS cause FROM (%s) AS found ORDER BY user_id',
+            strata._count_events(source, events, key_type));
+    ELSIF which IS NULL THEN
         clauses := format('%s, guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL), found AS (%s)',
             clauses, source.guests, events, strata._count_events(source, events, key_type));
         counted := format($q$
-            SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ledger AS before, f.ledger AS after, 'event' AS cause
+            SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
             FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base);
     ELSE
         clauses := format('%s, guests AS (SELECT 0 AS guests), wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL), found AS (%s)',
             clauses, users, strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type));
         counted := format($q$
-            SELECT w.user_id, l.ledger AS before, f.ledger AS after, 'event' AS cause
+            SELECT w.user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
             FROM wanted AS w LEFT JOIN found AS f ON f.user_id = w.user_id LEFT JOIN %s AS l ON l.user_id = w.user_id$q$, base);
     END IF;
     source := strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
@@ -1987,7 +1995,7 @@ BEGIN
                 WHERE user_id IS NOT NULL GROUP BY user_id
             )$q$, source.mark),
         format($q$
-            SELECT u.user_id, l.ledger AS before, (SELECT strata.rollup(a.ledger) FROM %s AS a WHERE a.mapped = u.user_id) AS after, u.cause
+            SELECT u.user_id, l.ctid AS place, l.ledger AS before, (SELECT strata.rollup(a.ledger) FROM %s AS a WHERE a.mapped = u.user_id) AS after, u.cause
             FROM affected AS u LEFT JOIN %s AS l ON l.user_id = u.user_id$q$, aliases, strata._table(source, 'ledger')));
     DROP TABLE pg_temp.strata_moved;
     EXECUTE format('DELETE FROM %s', strata._table(source, 'alias_changes'));
@@ -2315,12 +2323,12 @@ BEGIN
     EXECUTE format('CREATE INDEX ON %s (sync_id)', strata._table(source, 'changes'));
     EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'changes'), format('Users of source %s with changes that a model does not know of yet.', name));
     IF kind = 'events' THEN
-        EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL)', strata._table(source, 'ledger'), source.key_type);
+        EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL) WITH (fillfactor = 90)', strata._table(source, 'ledger'), source.key_type);
         EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'ledger'), format('Ledgers of source %s, of %s.', name, strata._relation(source)));
         EXECUTE format('CREATE TABLE %s (rejected_at timestamptz NOT NULL DEFAULT now(), change smallint NOT NULL, problem text NOT NULL, rejected_row jsonb NOT NULL)', strata._table(source, 'rejects'));
         EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'rejects'), format('Rows of %s that source %s cannot count: 1 came, -1 went.', strata._relation(source), name));
         IF map_id IS NOT NULL THEN
-            EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL, mapped %s)', strata._table(source, 'aliases'), base_type, source.key_type);
+            EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL, mapped %s) WITH (fillfactor = 90)', strata._table(source, 'aliases'), base_type, source.key_type);
             EXECUTE format('CREATE INDEX ON %s (mapped)', strata._table(source, 'aliases'));
             EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'aliases'), format('Ledgers of source %s by alias, and whose they are.', name));
             EXECUTE format('CREATE TABLE %s (sync_id bigint NOT NULL, user_id %s, first_day date, cause text NOT NULL)', strata._table(source, 'alias_changes'), base_type);
@@ -2608,8 +2616,8 @@ $$;
 
 -- A query that adds to users (a query with a user_id) what a version of the model asks of them: the record f, and since when they are there at
 -- all (present_from): always where they are registered, otherwise from the first entry of any ledger; NULL where they are not. The ledgers stand there on
--- their own, too, as ledger_1 and so on.
-CREATE FUNCTION _features(model models, definition model, users text, exclude daterange[] DEFAULT NULL) RETURNS text STABLE LANGUAGE plpgsql
+-- their own, too, as ledger_1 and so on. Of few users each is looked up by an index, however large the tables are.
+CREATE FUNCTION _features(model models, definition model, users text, exclude daterange[] DEFAULT NULL, few boolean DEFAULT false) RETURNS text STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -2627,7 +2635,9 @@ BEGIN
     FOR p IN SELECT * FROM strata._parts(model) LOOP
         number := number + 1;
         IF p.part = 'ledger' THEN
-            joins := joins || format(' LEFT JOIN %s AS l%s ON l%2$s.user_id = k.user_id', strata._table(p.source, 'ledger'), number);
+            joins := joins || CASE WHEN few
+                THEN format(' LEFT JOIN LATERAL (SELECT ledger FROM %s AS l WHERE l.user_id = k.user_id OFFSET 0) AS l%s ON true', strata._table(p.source, 'ledger'), number)
+                ELSE format(' LEFT JOIN %s AS l%s ON l%2$s.user_id = k.user_id', strata._table(p.source, 'ledger'), number) END;
             ledger := format('l%s.ledger', number);
             ledgers := ledgers || format(', %s AS ledger_%s', ledger, cardinality(firsts) + 1);
             firsts := firsts || format('strata.first_difference(NULL, %s)', ledger);
@@ -2636,7 +2646,9 @@ BEGIN
             END LOOP;
             columns := columns || format('%s AS %I', ledger, p.name);
         ELSIF p.part = 'attributes' THEN
-            joins := joins || format(' LEFT JOIN %s AS a ON a.%s = k.user_id', format('(SELECT %s AS strata_user, r.* FROM %s AS r)', (p.source).user_expression, strata._relation(p.source)), 'strata_user');
+            joins := joins || CASE WHEN few AND strata._is_indexed(p.source)
+                THEN format(' LEFT JOIN LATERAL (SELECT r.* FROM %s AS r WHERE r.%s = k.user_id OFFSET 0) AS a ON true', strata._relation(p.source), (p.source).user_expression)
+                ELSE format(' LEFT JOIN (SELECT (%s) AS strata_user, r.* FROM %s AS r) AS a ON a.strata_user = k.user_id', (p.source).user_expression, strata._relation(p.source)) END;
             columns := columns || ARRAY(
                 SELECT format('a.%I', attname) FROM pg_attribute
                 WHERE attrelid = strata._present_relation(p.source) AND attnum > 0 AND NOT attisdropped AND attname = ANY (wanted) ORDER BY attnum);
@@ -2649,6 +2661,16 @@ BEGIN
         FROM (%s) AS k%s CROSS JOIN LATERAL (SELECT %s) AS f$q$,
         registered, CASE WHEN firsts = '{}' THEN 'NULL::date' ELSE array_to_string(firsts, ', ') END, ledgers, users, joins, array_to_string(columns, ', '));
 END
+$$;
+
+-- Whether a user is found in a relation by an index: the key is a column with one.
+CREATE FUNCTION _is_indexed(source sources) RETURNS boolean STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = to_regclass(strata._relation(source)) AND i.indisvalid AND i.indpred IS NULL AND quote_ident(a.attname) = source.user_expression
+    )
 $$;
 
 -- Registers the relation, or the query as a view, that attributes or registered users come from.
@@ -3014,7 +3036,7 @@ AS $$
     FROM generate_series(1, (SELECT count(*) FROM strata._parts(model) WHERE part = 'ledger')) AS number
 $$;
 
--- Fills strata_examined with the users to look at: user_id, the first day of what changed, and what changed.
+-- Fills strata_examined with the users to look at, in the order in which they stand in the tables: user_id, the first day of what changed, and what changed.
 CREATE FUNCTION _examine(model models, day date, everyone boolean) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -3038,7 +3060,7 @@ BEGIN
     EXECUTE format($q$
         INSERT INTO pg_temp.strata_examined
         SELECT user_id, min(first_day), coalesce(bool_or(cause = 'event'), false), coalesce(bool_or(cause = 'merge'), false), coalesce(bool_or(cause = 'attribute'), false)
-        FROM (%s) AS u GROUP BY user_id
+        FROM (%s) AS u GROUP BY user_id ORDER BY user_id
         $q$, array_to_string(found_users, ' UNION ALL '));
     GET DIAGNOSTICS users = ROW_COUNT;
     RETURN users;
@@ -3047,15 +3069,17 @@ $$;
 
 -- Fills strata_answers with what a version says of the users in strata_examined on the days from .. to: a row for each day on which the answer is
 -- another, the last of which is how it stands.
-CREATE FUNCTION _answer(model models, definition model, from_day date, to_day date, cause text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION _answer(model models, definition model, from_day date, to_day date, cause text, few boolean) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     overlapping boolean := strata._is_overlapping(definition);
     users text := format($q$
-        SELECT x.*, m.user_id IS NOT NULL AS is_member, m.layer AS before_layer, m.layers AS before_layers
-        FROM pg_temp.strata_examined AS x LEFT JOIN %s AS m ON m.user_id = x.user_id$q$, strata._table(model, 'members'));
-    features text := strata._features(model, definition, users);
+        SELECT x.*, m.ctid AS place, m.layer AS before_layer, m.layers AS before_layers
+        FROM pg_temp.strata_examined AS x LEFT JOIN %s ON %s$q$,
+        CASE WHEN few THEN format('LATERAL (SELECT m.ctid, layer, layers FROM %s AS m WHERE m.user_id = x.user_id OFFSET 0) AS m', strata._table(model, 'members'))
+             ELSE strata._table(model, 'members') || ' AS m' END, CASE WHEN few THEN 'true' ELSE 'm.user_id = x.user_id' END);
+    features text := strata._features(model, definition, users, few => few);
     -- why a user moved, on a day on which he did
     reason text := CASE WHEN cause IS NOT NULL THEN quote_literal(cause) ELSE format($q$
         CASE WHEN NOT first_look AND %s THEN 'event'
@@ -3065,12 +3089,12 @@ DECLARE
              ELSE 'clock' END$q$, strata._happened(model, 'day')) END;
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE strata_answers (user_id %s, day date, layer text, layers text[], scores smallint[], next_change date,
-                    was_layer text, was_layers text[], cause text, is_last boolean, is_member boolean, present_from date) ON COMMIT DROP', model.key_type);
+                    was_layer text, was_layers text[], cause text, is_last boolean, place tid, present_from date) ON COMMIT DROP', model.key_type);
     IF from_day = to_day THEN
         EXECUTE format($q$
             INSERT INTO pg_temp.strata_answers
             SELECT user_id, day, (e).layer, (e).layers, (e).scores, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END,
-                   was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, true, is_member, present_from
+                   was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, true, place, present_from
             FROM (SELECT u.*, before_layer AS was_layer, before_layers AS was_layers, $2 AS day, $2 AS start_day, %3$s AS first_look, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e
                   FROM (%4$s) AS u OFFSET 0) AS answered
             $q$, CASE WHEN overlapping THEN '(e).layers IS DISTINCT FROM was_layers' ELSE '(e).layer IS DISTINCT FROM was_layer' END,
@@ -3079,7 +3103,7 @@ BEGIN
         -- who comes later is in no layer until then
         EXECUTE format($q$
             INSERT INTO pg_temp.strata_answers
-            SELECT user_id, day, layer, layers, scores, next_change, was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, is_last, is_member, present_from
+            SELECT user_id, day, layer, layers, scores, next_change, was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, is_last, place, present_from
             FROM (
                 SELECT *, lag(layer, 1, before_layer) OVER steps AS was_layer, lag(layers, 1, before_layers) OVER steps AS was_layers, lead(day) OVER steps IS NULL AS is_last
                 FROM (
@@ -3098,10 +3122,13 @@ BEGIN
 END
 $$;
 
--- Writes the answers down: the changes into the history, how it stands into the members. Returns the changes by cause, and how many users
+-- Writes the answers down: the changes into the history, how it stands into the members, which nobody else writes while the model is locked: they are
+-- still in their places. Returns the changes by cause, and how many users
 -- more there are.
 CREATE FUNCTION _write_answers(model models, definition model, version integer, OUT changes jsonb, OUT more bigint) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
     overlapping boolean := strata._is_overlapping(definition);
@@ -3119,16 +3146,16 @@ BEGIN
         $q$, strata._table(model, 'history'), CASE WHEN overlapping THEN 'layers' ELSE 'NULL' END, CASE WHEN overlapping THEN 'was_layers' ELSE 'NULL' END,
         CASE WHEN overlapping THEN 'layers' ELSE 'layer' END)
     INTO changes, more USING version;
-    EXECUTE format('DELETE FROM %s AS m USING pg_temp.strata_answers AS a WHERE m.user_id = a.user_id AND a.is_last AND a.is_member AND a.present_from IS NULL', members);
+    EXECUTE format('DELETE FROM %s AS m USING pg_temp.strata_answers AS a WHERE m.ctid = a.place AND a.is_last AND a.present_from IS NULL', members);
     EXECUTE format($q$
         UPDATE %s AS m SET layer = a.layer, layers = a.layers, scores = a.scores, since = coalesce(a.since, m.since), next_change = a.next_change
         FROM %s AS a
-        WHERE m.user_id = a.user_id AND a.is_last AND a.is_member AND a.present_from IS NOT NULL
+        WHERE m.ctid = a.place AND a.is_last AND a.present_from IS NOT NULL
           AND (a.since IS NOT NULL OR m.next_change IS DISTINCT FROM a.next_change OR m.scores IS DISTINCT FROM a.scores OR m.layers IS DISTINCT FROM a.layers)
         $q$, members, strata._last_answers());
     EXECUTE format($q$
         INSERT INTO %s (user_id, layer, layers, scores, since, next_change)
-        SELECT user_id, layer, layers, scores, coalesce(since, day), next_change FROM %s AS a WHERE is_last AND NOT is_member AND present_from IS NOT NULL
+        SELECT user_id, layer, layers, scores, coalesce(since, day), next_change FROM %s AS a WHERE is_last AND place IS NULL AND present_from IS NOT NULL
         $q$, members, strata._last_answers());
     changes := coalesce(changes, '{}');
 END
@@ -3162,6 +3189,7 @@ BEGIN
         INSERT INTO %s (user_id, layer, layers, scores, since, next_change)
         SELECT user_id, (e).layer, (e).layers, (e).scores, $2, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END
         FROM (SELECT user_id, present_from, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e FROM (%s) AS u OFFSET 0) AS answered
+        ORDER BY user_id
         $q$, members, strata._features(model, definition, strata._all_users(model))) USING definition, day;
     PERFORM strata._index_members(model);
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', history, model.name || '_history_pkey');
@@ -3177,18 +3205,6 @@ BEGIN
 END
 $$;
 
--- Of few users each is looked up, however large the tables are.
-CREATE FUNCTION _prefer_indexes(few boolean) RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM set_config('jit', 'off', true);
-    PERFORM set_config('enable_seqscan', CASE WHEN few THEN 'off' ELSE 'on' END, true);
-    PERFORM set_config('enable_mergejoin', CASE WHEN few THEN 'off' ELSE 'on' END, true);
-    PERFORM set_config('random_page_cost', CASE WHEN few THEN '0.05' ELSE '4' END, true);
-END
-$$;
-
 CREATE FUNCTION refresh(model text, as_of date DEFAULT NULL, "full" boolean DEFAULT false)
 RETURNS TABLE (
     refreshed text, day date, previous_day date, version integer, kind text, users bigint, examined bigint, new_users bigint, changed_users bigint, due_users bigint,
@@ -3196,9 +3212,6 @@ RETURNS TABLE (
 ) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET enable_seqscan = on
-SET enable_mergejoin = on
-SET random_page_cost = 4
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -3206,6 +3219,7 @@ DECLARE
     definition strata.model;
     started timestamptz := clock_timestamp();
     lap timestamptz := started;
+    few boolean;
 BEGIN
     day := coalesce(refresh.as_of, strata._today(m));
     IF NOT isfinite(day) THEN
@@ -3249,13 +3263,13 @@ BEGIN
         EXECUTE format('CREATE TEMPORARY TABLE strata_examined (user_id %s, first_day date, has_event boolean, has_merge boolean, has_attribute boolean) ON COMMIT DROP', m.key_type);
         examined := strata._examine(m, day, "full" OR m.as_of IS NULL);
         ANALYZE pg_temp.strata_examined;
-        PERFORM strata._prefer_indexes(examined * 8 < (SELECT greatest(c.reltuples, 1) FROM pg_class AS c WHERE c.oid = strata._table(m, 'members')::regclass));
+        few := examined * 8 < (SELECT c.reltuples FROM pg_class AS c WHERE c.oid = strata._table(m, 'members')::regclass);
         seconds := seconds || jsonb_build_object('find', round(extract(epoch FROM clock_timestamp() - lap), 4));
         lap := clock_timestamp();
         -- what happened is told by the version that told it so far
         definition := strata._version(m, coalesce(m.refreshed_version, m.active_version));
-        PERFORM strata._answer(m, definition, least(coalesce(m.as_of + 1, m.history_from, day), day), day, CASE WHEN m.as_of IS NULL THEN 'backfill' END);
-        SELECT count(*) FILTER (WHERE NOT is_member AND present_from IS NOT NULL) INTO new_users FROM pg_temp.strata_answers WHERE is_last;
+        PERFORM strata._answer(m, definition, least(coalesce(m.as_of + 1, m.history_from, day), day), day, CASE WHEN m.as_of IS NULL THEN 'backfill' END, few);
+        SELECT count(*) FILTER (WHERE place IS NULL AND present_from IS NOT NULL) INTO new_users FROM pg_temp.strata_answers WHERE is_last;
         SELECT count(*) FILTER (WHERE has_event OR has_merge OR has_attribute), count(*) FILTER (WHERE NOT (has_event OR has_merge OR has_attribute)) INTO changed_users, due_users FROM pg_temp.strata_examined;
         seconds := seconds || jsonb_build_object('evaluate', round(extract(epoch FROM clock_timestamp() - lap), 4));
         lap := clock_timestamp();
@@ -3265,13 +3279,12 @@ BEGIN
         lap := clock_timestamp();
         IF m.refreshed_version <> m.active_version THEN
             kind := 'full';
-            PERFORM strata._prefer_indexes(false);
             TRUNCATE pg_temp.strata_examined;
             EXECUTE format('INSERT INTO pg_temp.strata_examined (user_id) SELECT user_id FROM %s', strata._table(m, 'members'));
             GET DIAGNOSTICS examined = ROW_COUNT;
             ANALYZE pg_temp.strata_examined;
             definition := strata._version(m);
-            PERFORM strata._answer(m, definition, day, day, strata._cause_of_version(m));
+            PERFORM strata._answer(m, definition, day, day, strata._cause_of_version(m), false);
             SELECT changes || w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, m.active_version) AS w;
             DROP TABLE pg_temp.strata_answers;
             seconds := seconds || jsonb_build_object('version', round(extract(epoch FROM clock_timestamp() - lap), 4));

@@ -144,12 +144,12 @@ BEGIN
     EXECUTE format('CREATE INDEX ON %s (sync_id)', strata._table(source, 'changes'));
     EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'changes'), format('Users of source %s with changes that a model does not know of yet.', name));
     IF kind = 'events' THEN
-        EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL)', strata._table(source, 'ledger'), source.key_type);
+        EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL) WITH (fillfactor = 90)', strata._table(source, 'ledger'), source.key_type);
         EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'ledger'), format('Ledgers of source %s, of %s.', name, strata._relation(source)));
         EXECUTE format('CREATE TABLE %s (rejected_at timestamptz NOT NULL DEFAULT now(), change smallint NOT NULL, problem text NOT NULL, rejected_row jsonb NOT NULL)', strata._table(source, 'rejects'));
         EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'rejects'), format('Rows of %s that source %s cannot count: 1 came, -1 went.', strata._relation(source), name));
         IF map_id IS NOT NULL THEN
-            EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL, mapped %s)', strata._table(source, 'aliases'), base_type, source.key_type);
+            EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL, mapped %s) WITH (fillfactor = 90)', strata._table(source, 'aliases'), base_type, source.key_type);
             EXECUTE format('CREATE INDEX ON %s (mapped)', strata._table(source, 'aliases'));
             EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'aliases'), format('Ledgers of source %s by alias, and whose they are.', name));
             EXECUTE format('CREATE TABLE %s (sync_id bigint NOT NULL, user_id %s, first_day date, cause text NOT NULL)', strata._table(source, 'alias_changes'), base_type);
