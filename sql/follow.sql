@@ -139,7 +139,7 @@ END
 $$;
 
 -- Puts the rows of the relation that cannot be counted among the rejects, and returns the rows that can, for FROM.
-CREATE FUNCTION _reject_from_relation(source sources, which text) RETURNS text LANGUAGE plpgsql
+CREATE FUNCTION _reject_from_relation(source sources, users text) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -155,7 +155,7 @@ BEGIN
             WHERE problem IS NOT NULL
         ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
         INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce(which, 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
+        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
     RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
 END
 $$;
@@ -197,67 +197,63 @@ BEGIN
 END
 $$;
 
--- Counts all users anew, or those of the rows that a condition selects. What the queue holds by then is in the rows.
-CREATE FUNCTION _recount(source sources, which text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
+-- Counts all users anew, or those whom a query names. What the queue holds of them by then is in the rows.
+CREATE FUNCTION _recount(source sources, users text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    relation text := strata._relation(source);
 BEGIN
-    IF which IS NULL THEN
+    IF users IS NULL THEN
         EXECUTE format('DELETE FROM %s', strata._table(source, 'rejects'));
+        source.relations := strata._names(strata._members(source));
     END IF;
     BEGIN
-        source := strata._recount_rows(source, which, relation);
+        source := strata._recount_rows(source, users, strata._relation(source));
     EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
         -- row by row, some microseconds each
-        source := strata._recount_rows(source, which, strata._reject_from_relation(source, which));
+        source := strata._recount_rows(source, users, strata._reject_from_relation(source, users));
     END;
-    IF which IS NULL THEN
-        source.relations := strata._names(ARRAY(SELECT strata._family(to_regclass(relation))));
-    END IF;
     RETURN source;
 END
 $$;
 
 -- Rows without a user are counted as guests here, and need no notice.
-CREATE FUNCTION _recount_rows(source sources, which text, rows text) RETURNS sources LANGUAGE plpgsql
+CREATE FUNCTION _recount_rows(source sources, users text, rows text) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    relation text := strata._relation(source);
     base text := strata._base_table(source);
     key_type text := strata._base_type(source);
     events text := strata._events_of(source, rows);
-    users text := format('SELECT %s FROM %s WHERE (%s)', source.user_expression, relation, which);
-    clauses text := concat_ws(', ',
-        CASE WHEN source.capture = 'trigger' THEN format('taken AS (DELETE FROM %s)', strata._table(source, 'queue')) END,
-        CASE WHEN source.mark_column IS NULL THEN 'marks AS (SELECT NULL::text AS mark)'
-             ELSE format('marks AS (SELECT coalesce(max(%I)::text, %L) AS mark FROM %s)', source.mark_column, source.mark, relation) END);
+    queue text := CASE WHEN source.capture = 'trigger' THEN strata._table(source, 'queue') END;
+    marks text := 'SELECT NULL::text AS mark';
+    clauses text;
     counted text;
     is_first boolean;
 BEGIN
+    IF source.mark_column IS NOT NULL THEN
+        marks := format('SELECT coalesce(max(%I)::text, %L) AS mark FROM %s', source.mark_column, source.mark, strata._relation(source));
+    END IF;
     EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', base) INTO is_first;
-    IF is_first THEN
-        clauses := format('%s, guests AS (SELECT count(*) AS guests FROM (%s) AS events WHERE user_id IS NULL)', clauses, events);
-        counted := format('SELECT user_id, NULL::tid AS place, NULL::strata.ledger AS before, ledger AS after, ''event'' AS cause FROM (%s) AS found ORDER BY user_id',
-            strata._count_events(source, events, key_type));
-    ELSIF which IS NULL THEN
-        clauses := format('%s, guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL), found AS (%s)',
-            clauses, source.guests, events, strata._count_events(source, events, key_type));
-        counted := format($q$
-            SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
-            FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base);
+    IF users IS NULL THEN
+        clauses := concat_ws(', ', 'taken AS (DELETE FROM ' || queue || ')', format('marks AS (%s)', marks),
+            format('guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL)', source.guests, events),
+            format('found AS (%s)', strata._count_events(source, events, key_type)));
+        counted := CASE WHEN is_first
+            THEN 'SELECT user_id, NULL::tid AS place, NULL::strata.ledger AS before, ledger AS after, ''event'' AS cause FROM found ORDER BY user_id'
+            ELSE format($q$
+                SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
+                FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base) END;
     ELSE
-        clauses := format('%s, guests AS (SELECT 0 AS guests), wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL), found AS (%s)',
-            clauses, users, strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type));
+        clauses := concat_ws(', ', format('wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL)', users),
+            'taken AS (DELETE FROM ' || queue || ' WHERE (' || source.user_expression || ') IN (SELECT user_id FROM wanted))', format('marks AS (%s)', marks),
+            'guests AS (SELECT 0 AS guests)',
+            format('found AS (%s)', strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type)));
         counted := format($q$
             SELECT w.user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
             FROM wanted AS w LEFT JOIN found AS f ON f.user_id = w.user_id LEFT JOIN %s AS l ON l.user_id = w.user_id$q$, base);
     END IF;
-    source := strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
-    RETURN source;
+    RETURN strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
 END
 $$;
 
@@ -335,6 +331,11 @@ DECLARE
 BEGIN
     source.changed := 0;
     IF source.capture = 'trigger' THEN
+        IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
+            PERFORM strata._put_in_place(source);
+            source.relations := strata._names(strata._members(source));
+            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+        END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
@@ -370,20 +371,26 @@ BEGIN
 END
 $$;
 
--- What triggers saw: folded in, or counted anew where the relation was truncated.
+-- What triggers saw is folded in. Where they could not see it, rows are counted anew: all of them where the relation was truncated or lost a
+-- partition, those of its users where it got one.
 CREATE FUNCTION _sync_events(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     truncated boolean;
+    added regclass;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
-    IF truncated THEN
-        source := strata._recount(source);
-    ELSE
-        source := strata._fold_queue(source);
+    IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
+        PERFORM strata._put_in_place(source);
+        RETURN strata._recount(source);
     END IF;
-    RETURN source;
+    FOR added IN SELECT member FROM unnest(strata._members(source)) AS member WHERE NOT strata._names(ARRAY[member]) <@ source.relations LOOP
+        PERFORM strata._attach_triggers(source, ARRAY[added]);
+        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
+        source.relations := source.relations || strata._names(ARRAY[added]);
+    END LOOP;
+    RETURN strata._fold_queue(source);
 END
 $$;
 
@@ -408,7 +415,7 @@ BEGIN
     ELSIF source.capture = 'trigger' THEN
         source := strata._sync_events(source);
     ELSIF source.capture = 'column' THEN
-        source := strata._recount(source, strata._since_mark(source));
+        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, strata._relation(source), strata._since_mark(source)));
     END IF;
     IF source.map_id IS NOT NULL THEN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id FOR UPDATE;
@@ -433,7 +440,7 @@ BEGIN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id FOR UPDATE;
         PERFORM strata._put_in_place(map);
         EXECUTE format('INSERT INTO %s (sync_id, cause) VALUES (0, ''attribute'')', strata._table(map, 'changes'));
-        map.relations := strata._names(ARRAY(SELECT strata._family(strata._present_relation(map))));
+        map.relations := strata._names(strata._members(map));
         PERFORM strata._keep(map);
         PERFORM strata._sync(map);
         source := strata._move_aliases(source);
@@ -445,7 +452,7 @@ BEGIN
 END
 $$;
 
--- Puts the triggers of a source in place where they are not.
+-- Puts the triggers of a source in place, and takes them off what is no part of the relation any more.
 CREATE FUNCTION _put_in_place(source sources) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -461,8 +468,9 @@ BEGIN
             ERRCODE = 'wrong_object_type', HINT = 'Drop the source, and add it with capture => ''column'' or ''none''.';
     END IF;
     PERFORM strata._detach_triggers(source, only_strangers => true);
+    source.relations := strata._names(strata._members(source));
     IF strata._capture_problem(source) IS NOT NULL THEN
-        PERFORM strata._attach_triggers(source);
+        PERFORM strata._attach_triggers(source, strata._members(source));
     END IF;
 END
 $$;

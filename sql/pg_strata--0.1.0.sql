@@ -1612,12 +1612,14 @@ BEGIN
         $body$
         $f$, strata._table(source, 'capture'), queue, listed);
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', strata._table(source, 'capture'));
+    -- without the extension nobody would empty the queue
+    EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION pg_strata', strata._table(source, 'capture'));
 END
 $$;
 
 -- Puts triggers where they are missing; they are locked in until the transaction ends. Statements fire those of the relation that they
 -- name, so every partition has its own.
-CREATE FUNCTION _attach_triggers(source sources) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION _attach_triggers(source sources, members regclass[]) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1625,7 +1627,7 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
-    FOR member IN SELECT f FROM strata._family(strata._present_relation(source)) AS f LOOP
+    FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS strata_old NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'update', member, capture);
@@ -1645,31 +1647,33 @@ DECLARE
 BEGIN
     FOR trigger IN
         SELECT relation, trigger_name FROM strata._capture_triggers(source)
-        WHERE NOT only_strangers OR relation NOT IN (SELECT f FROM strata._family(strata._present_relation(source)) AS f)
+        WHERE NOT only_strangers OR relation <> ALL (strata._members(source))
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger.trigger_name, trigger.relation);
     END LOOP;
 END
 $$;
 
--- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does.
+-- The relation and what inherits from it, as it is now; NULL where there is none.
+CREATE FUNCTION _members(source sources) RETURNS regclass[] STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT array_agg(f) FROM strata._family(to_regclass(strata._relation(source))) AS f WHERE f IS NOT NULL $$;
+
+-- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does. Partitions that came or went since then are
+-- no problem: the next sync counts what they bring or take away.
 CREATE FUNCTION _capture_problem(source sources) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN source.capture <> 'trigger' THEN NULL
-        WHEN to_regclass(strata._relation(source)) IS NULL THEN format('there is no relation %s', strata._relation(source))
-        ELSE coalesce(
-            (SELECT CASE count(t.*) WHEN 0 THEN format('%s has no triggers of it', member) WHEN 4 THEN format('a trigger of it on %s is disabled', member)
-                    ELSE format('%s has only %s of its 4 triggers', member, count(t.*)) END
-             FROM strata._family(to_regclass(strata._relation(source))) AS member
-                  LEFT JOIN strata._capture_triggers(source) AS t ON t.relation = member
-             GROUP BY member HAVING count(t.*) FILTER (WHERE t.enabled IN ('O', 'A')) < 4
-             ORDER BY member LIMIT 1),
-            (SELECT format('%s is no part of %s any more', gone, strata._relation(source))
-             FROM unnest(source.relations) AS gone
-             WHERE gone <> ALL (strata._names(ARRAY(SELECT strata._family(to_regclass(strata._relation(source))))))
-             LIMIT 1))
+        WHEN strata._members(source) IS NULL THEN format('there is no relation %s', strata._relation(source))
+        ELSE (
+            SELECT CASE count(t.*) WHEN 0 THEN format('%s has no triggers of it', member) WHEN 4 THEN format('a trigger of it on %s is disabled', member)
+                   ELSE format('%s has only %s of its 4 triggers', member, count(t.*)) END
+            FROM unnest(strata._members(source)) AS member LEFT JOIN strata._capture_triggers(source) AS t ON t.relation = member
+            WHERE strata._names(ARRAY[member]) <@ source.relations
+            GROUP BY member HAVING count(t.*) FILTER (WHERE t.enabled IN ('O', 'A')) < 4
+            ORDER BY member LIMIT 1)
     END
 $$;
 /* </end connected objects> */
@@ -1820,7 +1824,7 @@ END
 $$;
 
 -- Puts the rows of the relation that cannot be counted among the rejects, and returns the rows that can, for FROM.
-CREATE FUNCTION _reject_from_relation(source sources, which text) RETURNS text LANGUAGE plpgsql
+CREATE FUNCTION _reject_from_relation(source sources, users text) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1836,7 +1840,7 @@ BEGIN
             WHERE problem IS NOT NULL
         ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
         INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce(which, 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
+        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
     RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
 END
 $$;
@@ -1878,67 +1882,63 @@ BEGIN
 END
 $$;
 
--- Counts all users anew, or those of the rows that a condition selects. What the queue holds by then is in the rows.
-CREATE FUNCTION _recount(source sources, which text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
+-- Counts all users anew, or those whom a query names. What the queue holds of them by then is in the rows.
+CREATE FUNCTION _recount(source sources, users text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    relation text := strata._relation(source);
 BEGIN
-    IF which IS NULL THEN
+    IF users IS NULL THEN
         EXECUTE format('DELETE FROM %s', strata._table(source, 'rejects'));
+        source.relations := strata._names(strata._members(source));
     END IF;
     BEGIN
-        source := strata._recount_rows(source, which, relation);
+        source := strata._recount_rows(source, users, strata._relation(source));
     EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
         -- row by row, some microseconds each
-        source := strata._recount_rows(source, which, strata._reject_from_relation(source, which));
+        source := strata._recount_rows(source, users, strata._reject_from_relation(source, users));
     END;
-    IF which IS NULL THEN
-        source.relations := strata._names(ARRAY(SELECT strata._family(to_regclass(relation))));
-    END IF;
     RETURN source;
 END
 $$;
 
 -- Rows without a user are counted as guests here, and need no notice.
-CREATE FUNCTION _recount_rows(source sources, which text, rows text) RETURNS sources LANGUAGE plpgsql
+CREATE FUNCTION _recount_rows(source sources, users text, rows text) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    relation text := strata._relation(source);
     base text := strata._base_table(source);
     key_type text := strata._base_type(source);
     events text := strata._events_of(source, rows);
-    users text := format('SELECT %s FROM %s WHERE (%s)', source.user_expression, relation, which);
-    clauses text := concat_ws(', ',
-        CASE WHEN source.capture = 'trigger' THEN format('taken AS (DELETE FROM %s)', strata._table(source, 'queue')) END,
-        CASE WHEN source.mark_column IS NULL THEN 'marks AS (SELECT NULL::text AS mark)'
-             ELSE format('marks AS (SELECT coalesce(max(%I)::text, %L) AS mark FROM %s)', source.mark_column, source.mark, relation) END);
+    queue text := CASE WHEN source.capture = 'trigger' THEN strata._table(source, 'queue') END;
+    marks text := 'SELECT NULL::text AS mark';
+    clauses text;
     counted text;
     is_first boolean;
 BEGIN
+    IF source.mark_column IS NOT NULL THEN
+        marks := format('SELECT coalesce(max(%I)::text, %L) AS mark FROM %s', source.mark_column, source.mark, strata._relation(source));
+    END IF;
     EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', base) INTO is_first;
-    IF is_first THEN
-        clauses := format('%s, guests AS (SELECT count(*) AS guests FROM (%s) AS events WHERE user_id IS NULL)', clauses, events);
-        counted := format('SELECT user_id, NULL::tid AS place, NULL::strata.ledger AS before, ledger AS after, ''event'' AS cause FROM (%s) AS found ORDER BY user_id',
-            strata._count_events(source, events, key_type));
-    ELSIF which IS NULL THEN
-        clauses := format('%s, guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL), found AS (%s)',
-            clauses, source.guests, events, strata._count_events(source, events, key_type));
-        counted := format($q$
-            SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
-            FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base);
+    IF users IS NULL THEN
+        clauses := concat_ws(', ', 'taken AS (DELETE FROM ' || queue || ')', format('marks AS (%s)', marks),
+            format('guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL)', source.guests, events),
+            format('found AS (%s)', strata._count_events(source, events, key_type)));
+        counted := CASE WHEN is_first
+            THEN 'SELECT user_id, NULL::tid AS place, NULL::strata.ledger AS before, ledger AS after, ''event'' AS cause FROM found ORDER BY user_id'
+            ELSE format($q$
+                SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
+                FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base) END;
     ELSE
-        clauses := format('%s, guests AS (SELECT 0 AS guests), wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL), found AS (%s)',
-            clauses, users, strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type));
+        clauses := concat_ws(', ', format('wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL)', users),
+            'taken AS (DELETE FROM ' || queue || ' WHERE (' || source.user_expression || ') IN (SELECT user_id FROM wanted))', format('marks AS (%s)', marks),
+            'guests AS (SELECT 0 AS guests)',
+            format('found AS (%s)', strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type)));
         counted := format($q$
             SELECT w.user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
             FROM wanted AS w LEFT JOIN found AS f ON f.user_id = w.user_id LEFT JOIN %s AS l ON l.user_id = w.user_id$q$, base);
     END IF;
-    source := strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
-    RETURN source;
+    RETURN strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
 END
 $$;
 
@@ -2016,6 +2016,11 @@ DECLARE
 BEGIN
     source.changed := 0;
     IF source.capture = 'trigger' THEN
+        IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
+            PERFORM strata._put_in_place(source);
+            source.relations := strata._names(strata._members(source));
+            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+        END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
@@ -2051,20 +2056,26 @@ BEGIN
 END
 $$;
 
--- What triggers saw: folded in, or counted anew where the relation was truncated.
+-- What triggers saw is folded in. Where they could not see it, rows are counted anew: all of them where the relation was truncated or lost a
+-- partition, those of its users where it got one.
 CREATE FUNCTION _sync_events(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     truncated boolean;
+    added regclass;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
-    IF truncated THEN
-        source := strata._recount(source);
-    ELSE
-        source := strata._fold_queue(source);
+    IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
+        PERFORM strata._put_in_place(source);
+        RETURN strata._recount(source);
     END IF;
-    RETURN source;
+    FOR added IN SELECT member FROM unnest(strata._members(source)) AS member WHERE NOT strata._names(ARRAY[member]) <@ source.relations LOOP
+        PERFORM strata._attach_triggers(source, ARRAY[added]);
+        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
+        source.relations := source.relations || strata._names(ARRAY[added]);
+    END LOOP;
+    RETURN strata._fold_queue(source);
 END
 $$;
 
@@ -2089,7 +2100,7 @@ BEGIN
     ELSIF source.capture = 'trigger' THEN
         source := strata._sync_events(source);
     ELSIF source.capture = 'column' THEN
-        source := strata._recount(source, strata._since_mark(source));
+        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, strata._relation(source), strata._since_mark(source)));
     END IF;
     IF source.map_id IS NOT NULL THEN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id FOR UPDATE;
@@ -2114,7 +2125,7 @@ BEGIN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id FOR UPDATE;
         PERFORM strata._put_in_place(map);
         EXECUTE format('INSERT INTO %s (sync_id, cause) VALUES (0, ''attribute'')', strata._table(map, 'changes'));
-        map.relations := strata._names(ARRAY(SELECT strata._family(strata._present_relation(map))));
+        map.relations := strata._names(strata._members(map));
         PERFORM strata._keep(map);
         PERFORM strata._sync(map);
         source := strata._move_aliases(source);
@@ -2126,7 +2137,7 @@ BEGIN
 END
 $$;
 
--- Puts the triggers of a source in place where they are not.
+-- Puts the triggers of a source in place, and takes them off what is no part of the relation any more.
 CREATE FUNCTION _put_in_place(source sources) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2142,8 +2153,9 @@ BEGIN
             ERRCODE = 'wrong_object_type', HINT = 'Drop the source, and add it with capture => ''column'' or ''none''.';
     END IF;
     PERFORM strata._detach_triggers(source, only_strangers => true);
+    source.relations := strata._names(strata._members(source));
     IF strata._capture_problem(source) IS NOT NULL THEN
-        PERFORM strata._attach_triggers(source);
+        PERFORM strata._attach_triggers(source, strata._members(source));
     END IF;
 END
 $$;
@@ -2337,7 +2349,7 @@ BEGIN
     END IF;
     IF source.capture = 'trigger' THEN
         PERFORM strata._make_queue(source);
-        PERFORM strata._attach_triggers(source);
+        PERFORM strata._attach_triggers(source, strata._members(source));
     END IF;
     RETURN source;
 END
@@ -2501,7 +2513,9 @@ DECLARE
     map strata.sources;
 BEGIN
     PERFORM strata._detach_triggers(source);
-    EXECUTE format('DROP FUNCTION IF EXISTS %s()', strata._table(source, 'capture'));
+    IF source.capture = 'trigger' THEN
+        EXECUTE format('DROP FUNCTION %s()', strata._table(source, 'capture'));
+    END IF;
     FOREACH ending IN ARRAY ARRAY['ledger', 'aliases', 'queue', 'changes', 'alias_changes', 'rejects'] LOOP
         IF to_regclass(strata._table(source, ending)) IS NOT NULL THEN
             EXECUTE format('DROP TABLE %s', strata._table(source, ending));
@@ -3122,6 +3136,23 @@ BEGIN
 END
 $$;
 
+-- One row of attributes is one user.
+CREATE FUNCTION _check_answers(model models) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    twice text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM strata._parts(model) WHERE part = 'attributes') THEN
+        RETURN;
+    END IF;
+    SELECT user_id INTO twice FROM pg_temp.strata_answers GROUP BY user_id, day HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the attributes of model "%" have more than one row for a user', model.name USING ERRCODE = 'cardinality_violation', DETAIL = format('User %s.', twice);
+    END IF;
+END
+$$;
+
 -- Writes the answers down: the changes into the history, how it stands into the members, which nobody else writes while the model is locked: they are
 -- still in their places. Returns the changes by cause, and how many users
 -- more there are.
@@ -3134,6 +3165,7 @@ DECLARE
     overlapping boolean := strata._is_overlapping(definition);
     members text := strata._table(model, 'members');
 BEGIN
+    PERFORM strata._check_answers(model);
     EXECUTE format($q$
         WITH changed AS (
             INSERT INTO %s (user_id, valid_from, layer, layers, previous_layer, previous_layers, cause, version)
@@ -3191,7 +3223,11 @@ BEGIN
         FROM (SELECT user_id, present_from, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e FROM (%s) AS u OFFSET 0) AS answered
         ORDER BY user_id
         $q$, members, strata._features(model, definition, strata._all_users(model))) USING definition, day;
-    PERFORM strata._index_members(model);
+    BEGIN
+        PERFORM strata._index_members(model);
+    EXCEPTION WHEN unique_violation THEN
+        RAISE EXCEPTION 'the attributes of model "%" have more than one row for a user', model.name USING ERRCODE = 'cardinality_violation', DETAIL = SQLERRM;
+    END;
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', history, model.name || '_history_pkey');
     EXECUTE format('DROP INDEX %I.%I', model.schema_name, model.name || '_history_polled');
     EXECUTE format($q$

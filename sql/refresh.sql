@@ -109,6 +109,23 @@ BEGIN
 END
 $$;
 
+-- One row of attributes is one user.
+CREATE FUNCTION _check_answers(model models) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    twice text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM strata._parts(model) WHERE part = 'attributes') THEN
+        RETURN;
+    END IF;
+    SELECT user_id INTO twice FROM pg_temp.strata_answers GROUP BY user_id, day HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the attributes of model "%" have more than one row for a user', model.name USING ERRCODE = 'cardinality_violation', DETAIL = format('User %s.', twice);
+    END IF;
+END
+$$;
+
 -- Writes the answers down: the changes into the history, how it stands into the members, which nobody else writes while the model is locked: they are
 -- still in their places. Returns the changes by cause, and how many users
 -- more there are.
@@ -121,6 +138,7 @@ DECLARE
     overlapping boolean := strata._is_overlapping(definition);
     members text := strata._table(model, 'members');
 BEGIN
+    PERFORM strata._check_answers(model);
     EXECUTE format($q$
         WITH changed AS (
             INSERT INTO %s (user_id, valid_from, layer, layers, previous_layer, previous_layers, cause, version)
@@ -178,7 +196,11 @@ BEGIN
         FROM (SELECT user_id, present_from, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e FROM (%s) AS u OFFSET 0) AS answered
         ORDER BY user_id
         $q$, members, strata._features(model, definition, strata._all_users(model))) USING definition, day;
-    PERFORM strata._index_members(model);
+    BEGIN
+        PERFORM strata._index_members(model);
+    EXCEPTION WHEN unique_violation THEN
+        RAISE EXCEPTION 'the attributes of model "%" have more than one row for a user', model.name USING ERRCODE = 'cardinality_violation', DETAIL = SQLERRM;
+    END;
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', history, model.name || '_history_pkey');
     EXECUTE format('DROP INDEX %I.%I', model.schema_name, model.name || '_history_polled');
     EXECUTE format($q$

@@ -158,7 +158,7 @@ BEGIN
     END IF;
     IF source.capture = 'trigger' THEN
         PERFORM strata._make_queue(source);
-        PERFORM strata._attach_triggers(source);
+        PERFORM strata._attach_triggers(source, strata._members(source));
     END IF;
     RETURN source;
 END
@@ -322,7 +322,9 @@ DECLARE
     map strata.sources;
 BEGIN
     PERFORM strata._detach_triggers(source);
-    EXECUTE format('DROP FUNCTION IF EXISTS %s()', strata._table(source, 'capture'));
+    IF source.capture = 'trigger' THEN
+        EXECUTE format('DROP FUNCTION %s()', strata._table(source, 'capture'));
+    END IF;
     FOREACH ending IN ARRAY ARRAY['ledger', 'aliases', 'queue', 'changes', 'alias_changes', 'rejects'] LOOP
         IF to_regclass(strata._table(source, ending)) IS NOT NULL THEN
             EXECUTE format('DROP TABLE %s', strata._table(source, ending));
