@@ -1218,6 +1218,15 @@ CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_ev
 CREATE TYPE evaluation_step AS (day date, layer text, layers text[], scores smallint[], next_change date);
 
 CREATE FUNCTION walk(user_row record, model model, from_day date, to_day date) RETURNS evaluation_step[] IMMUTABLE PARALLEL SAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'walk';
+
+-- replay_agg. The state is a flat bytea that carries the model: parallel workers and sharded servers can ship it.
+
+CREATE TYPE replayed AS (day date, layer text, users bigint, entered bigint, left_users bigint);
+
+CREATE FUNCTION replay_agg_transition(bytea, record, model, date, date, integer, date) RETURNS bytea IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'replay_agg_transition';
+CREATE FUNCTION replay_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'replay_agg_combine';
+CREATE FUNCTION replay_agg_final(bytea) RETURNS replayed[] IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'replay_agg_final';
+CREATE AGGREGATE replay_agg(user_row record, model model, from_day date, to_day date, step integer, since date) (SFUNC = replay_agg_transition, STYPE = bytea, SSPACE = 131072, FINALFUNC = replay_agg_final, COMBINEFUNC = replay_agg_combine, PARALLEL = SAFE);
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -3866,7 +3875,12 @@ COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts 
 COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';
 COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two ledgers differ; a missing one is empty';
 COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
-COMMENT ON FUNCTION walk(record, model, date, date) IS 'answers of a model for one user from day to day, each with the day since which it holds';
+COMMENT ON FUNCTION walk(record, model, date, date) IS 'what a model answers for a user on a first day, and on each later day up to a last on which the answer is another';
+COMMENT ON TYPE replayed IS 'users of a layer on a day, and how many entered and left it since the day before';
+COMMENT ON FUNCTION replay_agg_transition(bytea, record, model, date, date, integer, date) IS 'transition function of replay_agg';
+COMMENT ON FUNCTION replay_agg_combine(bytea, bytea) IS 'combine function of replay_agg';
+COMMENT ON FUNCTION replay_agg_final(bytea) IS 'final function of replay_agg';
+COMMENT ON AGGREGATE replay_agg(record, model, date, date, integer, date) IS 'users of every layer of a model on the days of a grid, and how many entered and left since the day before';
 COMMENT ON FUNCTION row_expression(regclass, text, text) IS 'an expression for one row of a relation, checked: its text in canonical form, its type and its columns';
 
 -- Living layers.
