@@ -120,43 +120,71 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION _reject_from_queue(source sources) RETURNS bigint LANGUAGE plpgsql
+-- The users whose amounts of a day are beyond what a ledger keeps: with 6 decimals, some 9 million million.
+CREATE FUNCTION _users_beyond(source sources, rows text) RETURNS text[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    queue text := strata._table(source, 'queue');
-    rejected bigint;
+    candidates text[];
+    candidate text;
+    beyond text[] := '{}';
+    events text := strata._events_of(source, rows);
+    is_queue boolean := rows = strata._table(source, 'queue');
 BEGIN
     EXECUTE format($q$
-        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s),
-        gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
-                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
-        INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
-        $q$, strata._make_problem(source), queue, strata._table(source, 'rejects'));
-    GET DIAGNOSTICS rejected = ROW_COUNT;
-    RETURN rejected;
+        SELECT array_agg(e.user_id::text)
+        FROM (SELECT user_id, count(*) AS events, %s AS amount FROM (%s) AS e WHERE user_id IS NOT NULL GROUP BY user_id) AS e LEFT JOIN %s AS l ON l.user_id = e.user_id
+        WHERE e.amount + %s > 4e12 OR e.events > 2e9
+        $q$, CASE WHEN source.amount_expression IS NULL THEN '0' ELSE 'sum(abs(amount::numeric))' END, events, strata._base_table(source),
+        CASE WHEN is_queue THEN 'strata.gross_amount(l.ledger, DATE ''5874897-12-31'') + strata.credit_amount(l.ledger, DATE ''5874897-12-31'')' ELSE '0' END) INTO candidates;
+    FOREACH candidate IN ARRAY coalesce(candidates, '{}') LOOP
+        BEGIN
+            EXECUTE format('SELECT strata.ledger_plus(%s, (SELECT l.ledger FROM %s AS l WHERE %s AND l.user_id = %L)) FROM (%s) AS e WHERE user_id = %4$L',
+                strata._ledger_agg_of(source), strata._base_table(source), is_queue::text, candidate, events);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            beyond := beyond || candidate;
+        END;
+    END LOOP;
+    RETURN beyond;
 END
 $$;
 
--- Puts the rows of the relation that cannot be counted among the rejects, and returns the rows that can, for FROM.
-CREATE FUNCTION _reject_from_relation(source sources, users text) RETURNS text LANGUAGE plpgsql
+-- Why the rows of such users are put aside, as an expression.
+CREATE FUNCTION _problem_of(source sources, users text[]) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('CASE WHEN (%s)::text = ANY (%L::text[]) THEN ''the amounts of this user are beyond what a ledger keeps'' END', source.user_expression, users)
+$$;
+
+-- Puts aside what a problem is found with.
+CREATE FUNCTION _reject_from_queue(source sources, problem text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format($q$
+        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s WHERE change <> 0),
+        gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
+                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
+        INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
+        $q$, problem, strata._table(source, 'queue'), strata._table(source, 'rejects'));
+END
+$$;
+
+-- The same of rows of the relation; returns those that can be counted, for FROM.
+CREATE FUNCTION _reject_from_relation(source sources, users text, rows text, problem text) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relation text := strata._relation(source);
-    rejects text := strata._table(source, 'rejects');
-    problem text := strata._make_problem(source);
     listed text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(source.columns) AS c);
 BEGIN
     EXECUTE format($q$
         WITH bad AS MATERIALIZED (
-            SELECT problem, to_jsonb(r) AS rejected_row
-            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s) AS p, LATERAL (SELECT p.strata_problem AS problem, %5$s) AS r
-            WHERE problem IS NOT NULL
-        ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
-        INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
-    RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
+            SELECT strata_problem AS problem, to_jsonb(p) - 'strata_problem' AS rejected_row
+            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s OFFSET 0) AS p WHERE strata_problem IS NOT NULL
+        ), again AS (DELETE FROM %5$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row)
+        INSERT INTO %5$s (change, problem, rejected_row) SELECT 1, problem, rejected_row FROM bad
+        $q$, listed, problem, rows, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), strata._table(source, 'rejects'));
+    RETURN format('(SELECT * FROM %s WHERE (%s) IS NULL OFFSET 0) AS countable', rows, problem);
 END
 $$;
 
@@ -180,20 +208,21 @@ DECLARE
         FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
     problem text;
 BEGIN
-    BEGIN
-        source := strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
-        RETURN source;
-    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
-        problem := SQLERRM;
-    END;
-    -- one row that cannot be counted is put aside, and the others are counted
-    IF strata._reject_from_queue(source) > 0 THEN
-        source := strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
-    ELSE
-        RAISE WARNING 'source "%": the changes do not fit the ledgers (%): all rows are counted anew', source.name, problem;
-        source := strata._recount(source);
-    END IF;
-    RETURN source;
+    -- as they are; without rows that cannot be counted; without users whose rows cannot be counted together
+    FOR attempt IN 1..3 LOOP
+        BEGIN
+            RETURN strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
+        EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+            problem := SQLERRM;
+        END;
+        IF attempt = 1 THEN
+            PERFORM strata._reject_from_queue(source, strata._make_problem(source));
+        ELSIF attempt = 2 THEN
+            PERFORM strata._reject_from_queue(source, strata._problem_of(source, strata._users_beyond(source, strata._table(source, 'queue'))));
+        END IF;
+    END LOOP;
+    RAISE WARNING 'source "%": the changes do not fit the ledgers (%): all rows are counted anew', source.name, problem;
+    RETURN strata._recount(source);
 END
 $$;
 
@@ -201,18 +230,25 @@ $$;
 CREATE FUNCTION _recount(source sources, users text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    relation text := strata._relation(source);
 BEGIN
     IF users IS NULL THEN
         EXECUTE format('DELETE FROM %s', strata._table(source, 'rejects'));
         source.relations := strata._names(strata._members(source));
     END IF;
     BEGIN
-        source := strata._recount_rows(source, users, strata._relation(source));
+        RETURN strata._recount_rows(source, users, relation);
     EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
         -- row by row, some microseconds each
-        source := strata._recount_rows(source, users, strata._reject_from_relation(source, users));
+        relation := strata._reject_from_relation(source, users, relation, strata._make_problem(source));
     END;
-    RETURN source;
+    BEGIN
+        RETURN strata._recount_rows(source, users, relation);
+    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+        relation := strata._reject_from_relation(source, users, relation, strata._problem_of(source, strata._users_beyond(source, relation)));
+    END;
+    RETURN strata._recount_rows(source, users, relation);
 END
 $$;
 
@@ -405,7 +441,8 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'source "%" may have missed changes: %', source.name, problem USING
             ERRCODE = 'object_not_in_prerequisite_state',
-            HINT = format('SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.', source.name);
+            HINT = format(CASE WHEN strata._column_problem(source) IS NULL THEN 'SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.'
+                ELSE 'Bring the column back, or drop the source and add it anew: SELECT strata.drop_source(%L);' END, source.name);
     END IF;
     PERFORM strata._present_relation(source);
     source.sync_id := source.sync_id + 1;

@@ -159,6 +159,10 @@ BEGIN
                 HINT = format('It has: %s.', (SELECT string_agg(n, ', ') FROM strata._names_in(definition, 'sources') AS n));
         END IF;
     END LOOP;
+    -- locked in the order of refreshes, whatever the order of names is
+    PERFORM FROM strata.sources AS s
+    WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
+    ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
         source := strata._own_source(coalesce(sources ->> wanted, wanted));
         IF source.kind <> 'events' THEN

@@ -1252,13 +1252,13 @@ CREATE FUNCTION _me() RETURNS regrole STABLE PARALLEL SAFE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS 'SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole';
 
--- Whether the role that acts may read a table: false where there is none.
-CREATE FUNCTION _may_read(schema_name name, table_name text) RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
+-- Whether the role that acts may read a table of an owner: false where there is none.
+CREATE FUNCTION _may_read(owner regrole, schema_name name, table_name text) RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (
         SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname = schema_name AND c.relname = table_name
+        WHERE n.nspname = schema_name AND c.relname = table_name AND c.relowner = owner
           AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
     )
 $$;
@@ -1352,23 +1352,36 @@ CREATE TABLE refreshes (
 );
 CREATE INDEX ON refreshes (model_id, refresh_id);
 
+-- In PL/pgSQL, since the table's own policy asks it.
+CREATE FUNCTION _owns_source(wanted integer) RETURNS boolean STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM strata.sources AS s WHERE s.source_id = wanted AND s.owner = strata._me());
+END
+$$;
+
 ALTER TABLE sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE models ENABLE ROW LEVEL SECURITY;
 ALTER TABLE model_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE model_sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE refreshes ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own ON sources USING (owner = strata._me());
-CREATE POLICY readable ON sources FOR SELECT USING (strata._may_read(schema_name, name || '_ledger'));
+-- foreign keys do not ask whose row it is that they refer to: what others own cannot be held on to
+CREATE POLICY own ON sources USING (owner = strata._me())
+    WITH CHECK (owner = strata._me() AND (map_id IS NULL OR strata._owns_source(map_id)));
+CREATE POLICY readable ON sources FOR SELECT USING (strata._may_read(owner, schema_name, name || '_ledger'));
 CREATE POLICY own ON models USING (owner = strata._me());
-CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(schema_name, name || '_members'));
+CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(owner, schema_name, name || '_members'));
 -- of a model that is to be seen; the owner alone writes
 CREATE POLICY own ON model_versions
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_versions.model_id AND m.owner = strata._me()));
 CREATE POLICY readable ON model_versions FOR SELECT
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_versions.model_id));
 CREATE POLICY own ON model_sources
-    USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me()));
+    USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me()))
+    WITH CHECK (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me())
+                AND strata._owns_source(source_id));
 CREATE POLICY readable ON model_sources FOR SELECT
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id));
 CREATE POLICY own ON refreshes
@@ -1496,11 +1509,13 @@ $$;
 CREATE FUNCTION _check_name(what text, name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    most integer := CASE what WHEN 'model' THEN 44 ELSE 48 END;
 BEGIN
     IF name IS NULL OR name = '' THEN
         RAISE EXCEPTION 'a % needs a name', what USING ERRCODE = 'invalid_parameter_value';
-    ELSIF octet_length(name) > 48 THEN
-        RAISE EXCEPTION 'the name "%" of a % has % bytes, at most 48 are possible', name, what, octet_length(name) USING
+    ELSIF octet_length(name) > most THEN
+        RAISE EXCEPTION 'the name "%" of a % has % bytes, at most % are possible', name, what, octet_length(name), most USING
             ERRCODE = 'name_too_long', HINT = 'Its tables are called by it, as in orders_ledger.';
     ELSIF what = 'model' AND strpos(name, '@') > 0 THEN
         RAISE EXCEPTION 'the name "%" of a model has an @ in it', name USING
@@ -1617,9 +1632,17 @@ BEGIN
                 INSERT INTO %2$s (change) VALUES (0);
             END IF;
             RETURN NULL;
+        EXCEPTION WHEN OTHERS THEN
+            -- a column has another name or type than it had, or there is no queue: that is for the next sync to say, not for those who write
+            BEGIN
+                INSERT INTO %2$s (change) VALUES (0);
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'source %4$s: %%', SQLERRM;
+            END;
+            RETURN NULL;
         END
         $body$
-        $f$, strata._table(source, 'capture'), queue, listed);
+        $f$, strata._table(source, 'capture'), queue, listed, replace(quote_ident(source.name), '''', ''''''));
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', strata._table(source, 'capture'));
     -- without the extension nobody would empty the queue
     EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION pg_strata', strata._table(source, 'capture'));
@@ -1636,6 +1659,11 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
+    -- rows committed between an older snapshot and the lock would be neither in the queue nor counted
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'triggers cannot be put in place in a transaction that is %', current_setting('transaction_isolation') USING
+            ERRCODE = 'active_sql_transaction', HINT = 'Do it in a transaction of its own: BEGIN ISOLATION LEVEL READ COMMITTED;';
+    END IF;
     FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
@@ -1668,12 +1696,26 @@ CREATE FUNCTION _members(source sources) RETURNS regclass[] STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT array_agg(f) FROM strata._family(to_regclass(strata._relation(source))) AS f WHERE f IS NOT NULL $$;
 
+-- A column that expressions use and that is not what it was; NULL where there is none.
+CREATE FUNCTION _column_problem(source sources) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN a.attname IS NULL THEN format('%s has no column "%s" any more', strata._relation(source), c)
+                ELSE format('column "%s" of %s was of type %s, and is of type %s', c, strata._relation(source), format_type(q.atttypid, NULL), format_type(a.atttypid, NULL)) END
+    FROM unnest(source.columns) AS c
+         LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(strata._relation(source)) AND a.attname = c AND NOT a.attisdropped
+         LEFT JOIN pg_attribute AS q ON q.attrelid = to_regclass(strata._table(source, 'queue')) AND q.attname = c
+    WHERE to_regclass(strata._relation(source)) IS NOT NULL AND (a.attname IS NULL OR q.atttypid <> a.atttypid)
+    ORDER BY c LIMIT 1
+$$;
+
 -- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does. Partitions that came or went since then are
 -- no problem: the next sync counts what they bring or take away.
 CREATE FUNCTION _capture_problem(source sources) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
+        WHEN strata._column_problem(source) IS NOT NULL THEN strata._column_problem(source)
         WHEN source.capture <> 'trigger' THEN NULL
         WHEN strata._members(source) IS NULL THEN format('there is no relation %s', strata._relation(source))
         ELSE (
@@ -1814,43 +1856,71 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION _reject_from_queue(source sources) RETURNS bigint LANGUAGE plpgsql
+-- The users whose amounts of a day are beyond what a ledger keeps: with 6 decimals, some 9 million million.
+CREATE FUNCTION _users_beyond(source sources, rows text) RETURNS text[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    queue text := strata._table(source, 'queue');
-    rejected bigint;
+    candidates text[];
+    candidate text;
+    beyond text[] := '{}';
+    events text := strata._events_of(source, rows);
+    is_queue boolean := rows = strata._table(source, 'queue');
 BEGIN
     EXECUTE format($q$
-        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s),
-        gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
-                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
-        INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
-        $q$, strata._make_problem(source), queue, strata._table(source, 'rejects'));
-    GET DIAGNOSTICS rejected = ROW_COUNT;
-    RETURN rejected;
+        SELECT array_agg(e.user_id::text)
+        FROM (SELECT user_id, count(*) AS events, %s AS amount FROM (%s) AS e WHERE user_id IS NOT NULL GROUP BY user_id) AS e LEFT JOIN %s AS l ON l.user_id = e.user_id
+        WHERE e.amount + %s > 4e12 OR e.events > 2e9
+        $q$, CASE WHEN source.amount_expression IS NULL THEN '0' ELSE 'sum(abs(amount::numeric))' END, events, strata._base_table(source),
+        CASE WHEN is_queue THEN 'strata.gross_amount(l.ledger, DATE ''5874897-12-31'') + strata.credit_amount(l.ledger, DATE ''5874897-12-31'')' ELSE '0' END) INTO candidates;
+    FOREACH candidate IN ARRAY coalesce(candidates, '{}') LOOP
+        BEGIN
+            EXECUTE format('SELECT strata.ledger_plus(%s, (SELECT l.ledger FROM %s AS l WHERE %s AND l.user_id = %L)) FROM (%s) AS e WHERE user_id = %4$L',
+                strata._ledger_agg_of(source), strata._base_table(source), is_queue::text, candidate, events);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            beyond := beyond || candidate;
+        END;
+    END LOOP;
+    RETURN beyond;
 END
 $$;
 
--- Puts the rows of the relation that cannot be counted among the rejects, and returns the rows that can, for FROM.
-CREATE FUNCTION _reject_from_relation(source sources, users text) RETURNS text LANGUAGE plpgsql
+-- Why the rows of such users are put aside, as an expression.
+CREATE FUNCTION _problem_of(source sources, users text[]) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('CASE WHEN (%s)::text = ANY (%L::text[]) THEN ''the amounts of this user are beyond what a ledger keeps'' END', source.user_expression, users)
+$$;
+
+-- Puts aside what a problem is found with.
+CREATE FUNCTION _reject_from_queue(source sources, problem text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format($q$
+        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s WHERE change <> 0),
+        gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
+                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
+        INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
+        $q$, problem, strata._table(source, 'queue'), strata._table(source, 'rejects'));
+END
+$$;
+
+-- The same of rows of the relation; returns those that can be counted, for FROM.
+CREATE FUNCTION _reject_from_relation(source sources, users text, rows text, problem text) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relation text := strata._relation(source);
-    rejects text := strata._table(source, 'rejects');
-    problem text := strata._make_problem(source);
     listed text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(source.columns) AS c);
 BEGIN
     EXECUTE format($q$
         WITH bad AS MATERIALIZED (
-            SELECT problem, to_jsonb(r) AS rejected_row
-            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s) AS p, LATERAL (SELECT p.strata_problem AS problem, %5$s) AS r
-            WHERE problem IS NOT NULL
-        ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
-        INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
-    RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
+            SELECT strata_problem AS problem, to_jsonb(p) - 'strata_problem' AS rejected_row
+            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s OFFSET 0) AS p WHERE strata_problem IS NOT NULL
+        ), again AS (DELETE FROM %5$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row)
+        INSERT INTO %5$s (change, problem, rejected_row) SELECT 1, problem, rejected_row FROM bad
+        $q$, listed, problem, rows, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), strata._table(source, 'rejects'));
+    RETURN format('(SELECT * FROM %s WHERE (%s) IS NULL OFFSET 0) AS countable', rows, problem);
 END
 $$;
 
@@ -1874,20 +1944,21 @@ DECLARE
         FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
     problem text;
 BEGIN
-    BEGIN
-        source := strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
-        RETURN source;
-    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
-        problem := SQLERRM;
-    END;
-    -- one row that cannot be counted is put aside, and the others are counted
-    IF strata._reject_from_queue(source) > 0 THEN
-        source := strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
-    ELSE
-        RAISE WARNING 'source "%": the changes do not fit the ledgers (%): all rows are counted anew', source.name, problem;
-        source := strata._recount(source);
-    END IF;
-    RETURN source;
+    -- as they are; without rows that cannot be counted; without users whose rows cannot be counted together
+    FOR attempt IN 1..3 LOOP
+        BEGIN
+            RETURN strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
+        EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+            problem := SQLERRM;
+        END;
+        IF attempt = 1 THEN
+            PERFORM strata._reject_from_queue(source, strata._make_problem(source));
+        ELSIF attempt = 2 THEN
+            PERFORM strata._reject_from_queue(source, strata._problem_of(source, strata._users_beyond(source, strata._table(source, 'queue'))));
+        END IF;
+    END LOOP;
+    RAISE WARNING 'source "%": the changes do not fit the ledgers (%): all rows are counted anew', source.name, problem;
+    RETURN strata._recount(source);
 END
 $$;
 
@@ -1895,18 +1966,25 @@ $$;
 CREATE FUNCTION _recount(source sources, users text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    relation text := strata._relation(source);
 BEGIN
     IF users IS NULL THEN
         EXECUTE format('DELETE FROM %s', strata._table(source, 'rejects'));
         source.relations := strata._names(strata._members(source));
     END IF;
     BEGIN
-        source := strata._recount_rows(source, users, strata._relation(source));
+        RETURN strata._recount_rows(source, users, relation);
     EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
         -- row by row, some microseconds each
-        source := strata._recount_rows(source, users, strata._reject_from_relation(source, users));
+        relation := strata._reject_from_relation(source, users, relation, strata._make_problem(source));
     END;
-    RETURN source;
+    BEGIN
+        RETURN strata._recount_rows(source, users, relation);
+    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+        relation := strata._reject_from_relation(source, users, relation, strata._problem_of(source, strata._users_beyond(source, relation)));
+    END;
+    RETURN strata._recount_rows(source, users, relation);
 END
 $$;
 
@@ -2099,7 +2177,8 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'source "%" may have missed changes: %', source.name, problem USING
             ERRCODE = 'object_not_in_prerequisite_state',
-            HINT = format('SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.', source.name);
+            HINT = format(CASE WHEN strata._column_problem(source) IS NULL THEN 'SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.'
+                ELSE 'Bring the column back, or drop the source and add it anew: SELECT strata.drop_source(%L);' END, source.name);
     END IF;
     PERFORM strata._present_relation(source);
     source.sync_id := source.sync_id + 1;
@@ -2267,7 +2346,9 @@ DECLARE
     columns name[] := '{}';
     is_timed boolean;
 BEGIN
-    PERFORM strata._check_name('source', name);
+    IF kind = 'events' THEN
+        PERFORM strata._check_name('source', name);
+    END IF;
     IF relation IS NULL THEN
         RAISE EXCEPTION 'the relation of source "%" is missing', name USING ERRCODE = 'null_value_not_allowed';
     ELSIF user_column IS NULL THEN
@@ -2486,13 +2567,17 @@ BEGIN
             FROM (%2$s AND change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
             $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', change'));
     END IF;
-    BEGIN
-        RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
-        RETURN;
-    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
-        rows := strata._reject_from_relation(s, NULL);
-    END;
-    RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
+    FOR attempt IN 1..3 LOOP
+        BEGIN
+            RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
+            RETURN;
+        EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+            IF attempt = 3 THEN
+                RAISE;
+            END IF;
+            rows := strata._reject_from_relation(s, NULL, rows, CASE attempt WHEN 1 THEN strata._make_problem(s) ELSE strata._problem_of(s, strata._users_beyond(s, rows)) END);
+        END;
+    END LOOP;
 END
 $$;
 
@@ -2744,6 +2829,10 @@ BEGIN
                 HINT = format('It has: %s.', (SELECT string_agg(n, ', ') FROM strata._names_in(definition, 'sources') AS n));
         END IF;
     END LOOP;
+    -- locked in the order of refreshes, whatever the order of names is
+    PERFORM FROM strata.sources AS s
+    WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
+    ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
         source := strata._own_source(coalesce(sources ->> wanted, wanted));
         IF source.kind <> 'events' THEN

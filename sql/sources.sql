@@ -67,7 +67,9 @@ DECLARE
     columns name[] := '{}';
     is_timed boolean;
 BEGIN
-    PERFORM strata._check_name('source', name);
+    IF kind = 'events' THEN
+        PERFORM strata._check_name('source', name);
+    END IF;
     IF relation IS NULL THEN
         RAISE EXCEPTION 'the relation of source "%" is missing', name USING ERRCODE = 'null_value_not_allowed';
     ELSIF user_column IS NULL THEN
@@ -286,13 +288,17 @@ BEGIN
             FROM (%2$s AND change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
             $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', change'));
     END IF;
-    BEGIN
-        RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
-        RETURN;
-    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
-        rows := strata._reject_from_relation(s, NULL);
-    END;
-    RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
+    FOR attempt IN 1..3 LOOP
+        BEGIN
+            RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
+            RETURN;
+        EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+            IF attempt = 3 THEN
+                RAISE;
+            END IF;
+            rows := strata._reject_from_relation(s, NULL, rows, CASE attempt WHEN 1 THEN strata._make_problem(s) ELSE strata._problem_of(s, strata._users_beyond(s, rows)) END);
+        END;
+    END LOOP;
 END
 $$;
 
