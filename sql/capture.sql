@@ -104,12 +104,14 @@ BEGIN
         $body$
         $f$, strata._table(source, 'capture'), queue, listed);
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', strata._table(source, 'capture'));
+    -- without the extension nobody would empty the queue
+    EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION pg_strata', strata._table(source, 'capture'));
 END
 $$;
 
 -- Puts triggers where they are missing; they are locked in until the transaction ends. Statements fire those of the relation that they
 -- name, so every partition has its own.
-CREATE FUNCTION _attach_triggers(source sources) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION _attach_triggers(source sources, members regclass[]) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -117,7 +119,7 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
-    FOR member IN SELECT f FROM strata._family(strata._present_relation(source)) AS f LOOP
+    FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS strata_old NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'update', member, capture);
@@ -137,30 +139,32 @@ DECLARE
 BEGIN
     FOR trigger IN
         SELECT relation, trigger_name FROM strata._capture_triggers(source)
-        WHERE NOT only_strangers OR relation NOT IN (SELECT f FROM strata._family(strata._present_relation(source)) AS f)
+        WHERE NOT only_strangers OR relation <> ALL (strata._members(source))
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger.trigger_name, trigger.relation);
     END LOOP;
 END
 $$;
 
--- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does.
+-- The relation and what inherits from it, as it is now; NULL where there is none.
+CREATE FUNCTION _members(source sources) RETURNS regclass[] STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT array_agg(f) FROM strata._family(to_regclass(strata._relation(source))) AS f WHERE f IS NOT NULL $$;
+
+-- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does. Partitions that came or went since then are
+-- no problem: the next sync counts what they bring or take away.
 CREATE FUNCTION _capture_problem(source sources) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN source.capture <> 'trigger' THEN NULL
-        WHEN to_regclass(strata._relation(source)) IS NULL THEN format('there is no relation %s', strata._relation(source))
-        ELSE coalesce(
-            (SELECT CASE count(t.*) WHEN 0 THEN format('%s has no triggers of it', member) WHEN 4 THEN format('a trigger of it on %s is disabled', member)
-                    ELSE format('%s has only %s of its 4 triggers', member, count(t.*)) END
-             FROM strata._family(to_regclass(strata._relation(source))) AS member
-                  LEFT JOIN strata._capture_triggers(source) AS t ON t.relation = member
-             GROUP BY member HAVING count(t.*) FILTER (WHERE t.enabled IN ('O', 'A')) < 4
-             ORDER BY member LIMIT 1),
-            (SELECT format('%s is no part of %s any more', gone, strata._relation(source))
-             FROM unnest(source.relations) AS gone
-             WHERE gone <> ALL (strata._names(ARRAY(SELECT strata._family(to_regclass(strata._relation(source))))))
-             LIMIT 1))
+        WHEN strata._members(source) IS NULL THEN format('there is no relation %s', strata._relation(source))
+        ELSE (
+            SELECT CASE count(t.*) WHEN 0 THEN format('%s has no triggers of it', member) WHEN 4 THEN format('a trigger of it on %s is disabled', member)
+                   ELSE format('%s has only %s of its 4 triggers', member, count(t.*)) END
+            FROM unnest(strata._members(source)) AS member LEFT JOIN strata._capture_triggers(source) AS t ON t.relation = member
+            WHERE strata._names(ARRAY[member]) <@ source.relations
+            GROUP BY member HAVING count(t.*) FILTER (WHERE t.enabled IN ('O', 'A')) < 4
+            ORDER BY member LIMIT 1)
     END
 $$;

@@ -294,7 +294,12 @@ COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts 
 COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';
 COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two ledgers differ; a missing one is empty';
 COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
-COMMENT ON FUNCTION walk(record, model, date, date) IS 'answers of a model for one user from day to day, each with the day since which it holds';
+COMMENT ON FUNCTION walk(record, model, date, date) IS 'what a model answers for a user on a first day, and on each later day up to a last on which the answer is another';
+COMMENT ON TYPE replayed IS 'users of a layer on a day, and how many entered and left it since the day before';
+COMMENT ON FUNCTION replay_agg_transition(bytea, record, model, date, date, integer, date) IS 'transition function of replay_agg';
+COMMENT ON FUNCTION replay_agg_combine(bytea, bytea) IS 'combine function of replay_agg';
+COMMENT ON FUNCTION replay_agg_final(bytea) IS 'final function of replay_agg';
+COMMENT ON AGGREGATE replay_agg(record, model, date, date, integer, date) IS 'users of every layer of a model on the days of a grid, and how many entered and left since the day before';
 COMMENT ON FUNCTION row_expression(regclass, text, text) IS 'an expression for one row of a relation, checked: its text in canonical form, its type and its columns';
 
 -- Living layers.
@@ -324,3 +329,19 @@ COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[]) IS 'makes new cu
 COMMENT ON FUNCTION activate(text, integer) IS 'chooses the version that a registered model is refreshed by';
 COMMENT ON FUNCTION drop_model(text) IS 'drops a registered model with its members and history';
 COMMENT ON FUNCTION refresh(text, date, boolean) IS 'brings the members of a model up to a day: looks at new, changed and due users alone';
+COMMENT ON FUNCTION members(text, date) IS 'the members of a model with their metrics';
+COMMENT ON VIEW members_all IS 'the members of all models that the role may read';
+COMMENT ON FUNCTION layer_sizes(text, date, date) IS 'users of every layer of a model on each day, from its history';
+COMMENT ON VIEW layer_sizes IS 'users of every layer on each day, of all models that the role may read';
+COMMENT ON FUNCTION transitions(text, date, date) IS 'users by their layers on two days, and the net of the moves between two layers';
+COMMENT ON FUNCTION moves(text, date, date, text, text) IS 'every move between layers on the days after from_day up to to_day';
+COMMENT ON FUNCTION layer_at(text, text, date) IS 'the layer of a user on a day, from the history';
+COMMENT ON FUNCTION layers_at(text, text, date) IS 'the layers of a user on a day, from the history';
+COMMENT ON FUNCTION entered(text, text, bigint) IS 'who entered a layer after a change, which is the mark of the last poll';
+COMMENT ON FUNCTION "left"(text, text, bigint) IS 'who left a layer after a change, which is the mark of the last poll';
+COMMENT ON FUNCTION explain(text, text, date) IS 'why a user of a registered model is in his layer, and what is missing to others';
+COMMENT ON FUNCTION explain_text(text, text, date, text) IS 'the same for people';
+COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it; writes nothing';
+COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer did in the days after';
+COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
+COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';

@@ -46,8 +46,8 @@ BEGIN
 END
 $$;
 
--- Takes new ledgers into a table and notes whose have changed. `counted` is a query of (user_id, before, after, cause), a missing
--- ledger NULL; it stands on `clauses`, which also have guests (guests) and marks (mark). It is one statement, so that what it deletes
+-- Takes new ledgers into a table and notes whose have changed. `counted` is a query of (user_id, place, before, after, cause), a missing
+-- ledger NULL, place where the old one stands; it stands on `clauses`, which also have guests (guests) and marks (mark). It is one statement, so that what it deletes
 -- from a queue and what it reads are of one snapshot.
 CREATE FUNCTION _take_ledgers(source sources, ledger_table text, log_table text, clauses text, counted text) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -59,23 +59,25 @@ BEGIN
     EXECUTE format($q$
         WITH %1$s, counted AS MATERIALIZED (%2$s),
         differing AS MATERIALIZED (
-            SELECT user_id, before, after, cause, first_day, strata.first_difference(NULL, after) IS NULL AS is_empty
+            SELECT user_id, place, before, after, cause, first_day, strata.first_difference(NULL, after) IS NULL AS is_empty
             FROM (SELECT *, strata.first_difference(before, after) AS first_day FROM counted OFFSET 0) AS c
             WHERE first_day IS NOT NULL
         ), updated AS (
             UPDATE %3$s AS l SET ledger = coalesce(d.after, '{}') FROM differing AS d
-            WHERE l.user_id = d.user_id AND d.before IS NOT NULL AND (NOT d.is_empty OR %6$s)
+            WHERE l.ctid = d.place AND (NOT d.is_empty OR %6$s)
         ), inserted AS (
-            INSERT INTO %3$s (user_id, ledger) SELECT user_id, after FROM differing WHERE before IS NULL AND NOT is_empty
+            INSERT INTO %3$s (user_id, ledger) SELECT user_id, after FROM differing WHERE place IS NULL AND NOT is_empty
         ), deleted AS (
-            DELETE FROM %3$s AS l USING differing AS d WHERE l.user_id = d.user_id AND d.is_empty AND NOT %6$s
+            DELETE FROM %3$s AS l USING differing AS d WHERE l.ctid = d.place AND d.is_empty AND NOT %6$s
         ), logged AS (
-            INSERT INTO %4$s (sync_id, user_id, first_day, cause) SELECT %5$s, user_id, first_day, cause FROM differing
+            INSERT INTO %4$s (sync_id, user_id, first_day, cause) SELECT %5$s, user_id, first_day, cause FROM differing WHERE %7$s
         )
         SELECT count(*), max(strata.last_day(after, DATE '5874897-12-31')), (SELECT guests FROM guests), (SELECT mark FROM marks) FROM differing
         $q$, clauses, counted, ledger_table, log_table, source.sync_id,
         -- an alias without events is still somebody's
-        (ledger_table = strata._table(source, 'aliases'))::text)
+        (ledger_table = strata._table(source, 'aliases'))::text,
+        -- nobody asks for changes that no model has to know
+        (source.map_id IS NOT NULL OR EXISTS (SELECT FROM strata.model_sources AS m WHERE m.source_id = source.source_id AND m.consumed IS NOT NULL))::text)
     INTO source.changed, latest, new_guests, source.mark;
     source.latest_day := greatest(source.latest_day, latest);
     source.guests := source.guests + coalesce(new_guests, 0);
@@ -137,7 +139,7 @@ END
 $$;
 
 -- Puts the rows of the relation that cannot be counted among the rejects, and returns the rows that can, for FROM.
-CREATE FUNCTION _reject_from_relation(source sources, which text) RETURNS text LANGUAGE plpgsql
+CREATE FUNCTION _reject_from_relation(source sources, users text) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -153,7 +155,7 @@ BEGIN
             WHERE problem IS NOT NULL
         ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
         INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce(which, 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
+        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
     RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
 END
 $$;
@@ -174,8 +176,8 @@ DECLARE
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
         )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
     counted text := format($q$
-        SELECT m.user_id, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
-        FROM moved AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
+        SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
+        FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
     problem text;
 BEGIN
     BEGIN
@@ -195,61 +197,63 @@ BEGIN
 END
 $$;
 
--- Counts all users anew, or those of the rows that a condition selects. What the queue holds by then is in the rows.
-CREATE FUNCTION _recount(source sources, which text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
+-- Counts all users anew, or those whom a query names. What the queue holds of them by then is in the rows.
+CREATE FUNCTION _recount(source sources, users text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    relation text := strata._relation(source);
 BEGIN
-    IF which IS NULL THEN
+    IF users IS NULL THEN
         EXECUTE format('DELETE FROM %s', strata._table(source, 'rejects'));
+        source.relations := strata._names(strata._members(source));
     END IF;
     BEGIN
-        source := strata._recount_rows(source, which, relation);
+        source := strata._recount_rows(source, users, strata._relation(source));
     EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
         -- row by row, some microseconds each
-        source := strata._recount_rows(source, which, strata._reject_from_relation(source, which));
+        source := strata._recount_rows(source, users, strata._reject_from_relation(source, users));
     END;
-    IF which IS NULL THEN
-        source.relations := strata._names(ARRAY(SELECT strata._family(to_regclass(relation))));
-    END IF;
     RETURN source;
 END
 $$;
 
 -- Rows without a user are counted as guests here, and need no notice.
-CREATE FUNCTION _recount_rows(source sources, which text, rows text) RETURNS sources LANGUAGE plpgsql
+CREATE FUNCTION _recount_rows(source sources, users text, rows text) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    relation text := strata._relation(source);
     base text := strata._base_table(source);
     key_type text := strata._base_type(source);
     events text := strata._events_of(source, rows);
-    users text := format('SELECT %s FROM %s WHERE (%s)', source.user_expression, relation, which);
-    clauses text := concat_ws(', ',
-        CASE WHEN source.capture = 'trigger' THEN format('taken AS (DELETE FROM %s)', strata._table(source, 'queue')) END,
-        CASE WHEN source.mark_column IS NULL THEN 'marks AS (SELECT NULL::text AS mark)'
-             ELSE format('marks AS (SELECT coalesce(max(%I)::text, %L) AS mark FROM %s)', source.mark_column, source.mark, relation) END);
+    queue text := CASE WHEN source.capture = 'trigger' THEN strata._table(source, 'queue') END;
+    marks text := 'SELECT NULL::text AS mark';
+    clauses text;
     counted text;
+    is_first boolean;
 BEGIN
-    IF which IS NULL THEN
-        clauses := format('%s, guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL), found AS (%s)',
-            clauses, source.guests, events, strata._count_events(source, events, key_type));
-        counted := format($q$
-            SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ledger AS before, f.ledger AS after, 'event' AS cause
-            FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base);
+    IF source.mark_column IS NOT NULL THEN
+        marks := format('SELECT coalesce(max(%I)::text, %L) AS mark FROM %s', source.mark_column, source.mark, strata._relation(source));
+    END IF;
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', base) INTO is_first;
+    IF users IS NULL THEN
+        clauses := concat_ws(', ', 'taken AS (DELETE FROM ' || queue || ')', format('marks AS (%s)', marks),
+            format('guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL)', source.guests, events),
+            format('found AS (%s)', strata._count_events(source, events, key_type)));
+        counted := CASE WHEN is_first
+            THEN 'SELECT user_id, NULL::tid AS place, NULL::strata.ledger AS before, ledger AS after, ''event'' AS cause FROM found ORDER BY user_id'
+            ELSE format($q$
+                SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
+                FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base) END;
     ELSE
-        clauses := format('%s, guests AS (SELECT 0 AS guests), wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL), found AS (%s)',
-            clauses, users, strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type));
+        clauses := concat_ws(', ', format('wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL)', users),
+            'taken AS (DELETE FROM ' || queue || ' WHERE (' || source.user_expression || ') IN (SELECT user_id FROM wanted))', format('marks AS (%s)', marks),
+            'guests AS (SELECT 0 AS guests)',
+            format('found AS (%s)', strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type)));
         counted := format($q$
-            SELECT w.user_id, l.ledger AS before, f.ledger AS after, 'event' AS cause
+            SELECT w.user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
             FROM wanted AS w LEFT JOIN found AS f ON f.user_id = w.user_id LEFT JOIN %s AS l ON l.user_id = w.user_id$q$, base);
     END IF;
-    source := strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
-    RETURN source;
+    RETURN strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
 END
 $$;
 
@@ -306,7 +310,7 @@ BEGIN
                 WHERE user_id IS NOT NULL GROUP BY user_id
             )$q$, source.mark),
         format($q$
-            SELECT u.user_id, l.ledger AS before, (SELECT strata.rollup(a.ledger) FROM %s AS a WHERE a.mapped = u.user_id) AS after, u.cause
+            SELECT u.user_id, l.ctid AS place, l.ledger AS before, (SELECT strata.rollup(a.ledger) FROM %s AS a WHERE a.mapped = u.user_id) AS after, u.cause
             FROM affected AS u LEFT JOIN %s AS l ON l.user_id = u.user_id$q$, aliases, strata._table(source, 'ledger')));
     DROP TABLE pg_temp.strata_moved;
     EXECUTE format('DELETE FROM %s', strata._table(source, 'alias_changes'));
@@ -327,6 +331,11 @@ DECLARE
 BEGIN
     source.changed := 0;
     IF source.capture = 'trigger' THEN
+        IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
+            PERFORM strata._put_in_place(source);
+            source.relations := strata._names(strata._members(source));
+            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+        END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
@@ -362,20 +371,26 @@ BEGIN
 END
 $$;
 
--- What triggers saw: folded in, or counted anew where the relation was truncated.
+-- What triggers saw is folded in. Where they could not see it, rows are counted anew: all of them where the relation was truncated or lost a
+-- partition, those of its users where it got one.
 CREATE FUNCTION _sync_events(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     truncated boolean;
+    added regclass;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
-    IF truncated THEN
-        source := strata._recount(source);
-    ELSE
-        source := strata._fold_queue(source);
+    IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
+        PERFORM strata._put_in_place(source);
+        RETURN strata._recount(source);
     END IF;
-    RETURN source;
+    FOR added IN SELECT member FROM unnest(strata._members(source)) AS member WHERE NOT strata._names(ARRAY[member]) <@ source.relations LOOP
+        PERFORM strata._attach_triggers(source, ARRAY[added]);
+        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
+        source.relations := source.relations || strata._names(ARRAY[added]);
+    END LOOP;
+    RETURN strata._fold_queue(source);
 END
 $$;
 
@@ -400,7 +415,7 @@ BEGIN
     ELSIF source.capture = 'trigger' THEN
         source := strata._sync_events(source);
     ELSIF source.capture = 'column' THEN
-        source := strata._recount(source, strata._since_mark(source));
+        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, strata._relation(source), strata._since_mark(source)));
     END IF;
     IF source.map_id IS NOT NULL THEN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id FOR UPDATE;
@@ -425,7 +440,7 @@ BEGIN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id FOR UPDATE;
         PERFORM strata._put_in_place(map);
         EXECUTE format('INSERT INTO %s (sync_id, cause) VALUES (0, ''attribute'')', strata._table(map, 'changes'));
-        map.relations := strata._names(ARRAY(SELECT strata._family(strata._present_relation(map))));
+        map.relations := strata._names(strata._members(map));
         PERFORM strata._keep(map);
         PERFORM strata._sync(map);
         source := strata._move_aliases(source);
@@ -437,7 +452,7 @@ BEGIN
 END
 $$;
 
--- Puts the triggers of a source in place where they are not.
+-- Puts the triggers of a source in place, and takes them off what is no part of the relation any more.
 CREATE FUNCTION _put_in_place(source sources) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -453,8 +468,9 @@ BEGIN
             ERRCODE = 'wrong_object_type', HINT = 'Drop the source, and add it with capture => ''column'' or ''none''.';
     END IF;
     PERFORM strata._detach_triggers(source, only_strangers => true);
+    source.relations := strata._names(strata._members(source));
     IF strata._capture_problem(source) IS NOT NULL THEN
-        PERFORM strata._attach_triggers(source);
+        PERFORM strata._attach_triggers(source, strata._members(source));
     END IF;
 END
 $$;

@@ -54,8 +54,8 @@ $$;
 
 -- A query that adds to users (a query with a user_id) what a version of the model asks of them: the record f, and since when they are there at
 -- all (present_from): always where they are registered, otherwise from the first entry of any ledger; NULL where they are not. The ledgers stand there on
--- their own, too, as ledger_1 and so on.
-CREATE FUNCTION _features(model models, definition model, users text, exclude daterange[] DEFAULT NULL) RETURNS text STABLE LANGUAGE plpgsql
+-- their own, too, as ledger_1 and so on. Of few users each is looked up by an index, however large the tables are.
+CREATE FUNCTION _features(model models, definition model, users text, exclude daterange[] DEFAULT NULL, few boolean DEFAULT false) RETURNS text STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -73,7 +73,9 @@ BEGIN
     FOR p IN SELECT * FROM strata._parts(model) LOOP
         number := number + 1;
         IF p.part = 'ledger' THEN
-            joins := joins || format(' LEFT JOIN %s AS l%s ON l%2$s.user_id = k.user_id', strata._table(p.source, 'ledger'), number);
+            joins := joins || CASE WHEN few
+                THEN format(' LEFT JOIN LATERAL (SELECT ledger FROM %s AS l WHERE l.user_id = k.user_id OFFSET 0) AS l%s ON true', strata._table(p.source, 'ledger'), number)
+                ELSE format(' LEFT JOIN %s AS l%s ON l%2$s.user_id = k.user_id', strata._table(p.source, 'ledger'), number) END;
             ledger := format('l%s.ledger', number);
             ledgers := ledgers || format(', %s AS ledger_%s', ledger, cardinality(firsts) + 1);
             firsts := firsts || format('strata.first_difference(NULL, %s)', ledger);
@@ -82,7 +84,9 @@ BEGIN
             END LOOP;
             columns := columns || format('%s AS %I', ledger, p.name);
         ELSIF p.part = 'attributes' THEN
-            joins := joins || format(' LEFT JOIN %s AS a ON a.%s = k.user_id', format('(SELECT %s AS strata_user, r.* FROM %s AS r)', (p.source).user_expression, strata._relation(p.source)), 'strata_user');
+            joins := joins || CASE WHEN few AND strata._is_indexed(p.source)
+                THEN format(' LEFT JOIN LATERAL (SELECT r.* FROM %s AS r WHERE r.%s = k.user_id OFFSET 0) AS a ON true', strata._relation(p.source), (p.source).user_expression)
+                ELSE format(' LEFT JOIN (SELECT (%s) AS strata_user, r.* FROM %s AS r) AS a ON a.strata_user = k.user_id', (p.source).user_expression, strata._relation(p.source)) END;
             columns := columns || ARRAY(
                 SELECT format('a.%I', attname) FROM pg_attribute
                 WHERE attrelid = strata._present_relation(p.source) AND attnum > 0 AND NOT attisdropped AND attname = ANY (wanted) ORDER BY attnum);
@@ -95,6 +99,16 @@ BEGIN
         FROM (%s) AS k%s CROSS JOIN LATERAL (SELECT %s) AS f$q$,
         registered, CASE WHEN firsts = '{}' THEN 'NULL::date' ELSE array_to_string(firsts, ', ') END, ledgers, users, joins, array_to_string(columns, ', '));
 END
+$$;
+
+-- Whether a user is found in a relation by an index: the key is a column with one.
+CREATE FUNCTION _is_indexed(source sources) RETURNS boolean STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = to_regclass(strata._relation(source)) AND i.indisvalid AND i.indpred IS NULL AND quote_ident(a.attname) = source.user_expression
+    )
 $$;
 
 -- Registers the relation, or the query as a view, that attributes or registered users come from.

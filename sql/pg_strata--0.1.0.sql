@@ -1218,6 +1218,15 @@ CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_ev
 CREATE TYPE evaluation_step AS (day date, layer text, layers text[], scores smallint[], next_change date);
 
 CREATE FUNCTION walk(user_row record, model model, from_day date, to_day date) RETURNS evaluation_step[] IMMUTABLE PARALLEL SAFE COST 1000 LANGUAGE c AS 'MODULE_PATHNAME', 'walk';
+
+-- replay_agg. The state is a flat bytea that carries the model: parallel workers and sharded servers can ship it.
+
+CREATE TYPE replayed AS (day date, layer text, users bigint, entered bigint, left_users bigint);
+
+CREATE FUNCTION replay_agg_transition(bytea, record, model, date, date, integer, date) RETURNS bytea IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'replay_agg_transition';
+CREATE FUNCTION replay_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'replay_agg_combine';
+CREATE FUNCTION replay_agg_final(bytea) RETURNS replayed[] IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'replay_agg_final';
+CREATE AGGREGATE replay_agg(user_row record, model model, from_day date, to_day date, step integer, since date) (SFUNC = replay_agg_transition, STYPE = bytea, SSPACE = 131072, FINALFUNC = replay_agg_final, COMBINEFUNC = replay_agg_combine, PARALLEL = SAFE);
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1612,12 +1621,14 @@ BEGIN
         $body$
         $f$, strata._table(source, 'capture'), queue, listed);
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', strata._table(source, 'capture'));
+    -- without the extension nobody would empty the queue
+    EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION pg_strata', strata._table(source, 'capture'));
 END
 $$;
 
 -- Puts triggers where they are missing; they are locked in until the transaction ends. Statements fire those of the relation that they
 -- name, so every partition has its own.
-CREATE FUNCTION _attach_triggers(source sources) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION _attach_triggers(source sources, members regclass[]) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1625,7 +1636,7 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
-    FOR member IN SELECT f FROM strata._family(strata._present_relation(source)) AS f LOOP
+    FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS strata_old NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'update', member, capture);
@@ -1645,31 +1656,33 @@ DECLARE
 BEGIN
     FOR trigger IN
         SELECT relation, trigger_name FROM strata._capture_triggers(source)
-        WHERE NOT only_strangers OR relation NOT IN (SELECT f FROM strata._family(strata._present_relation(source)) AS f)
+        WHERE NOT only_strangers OR relation <> ALL (strata._members(source))
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger.trigger_name, trigger.relation);
     END LOOP;
 END
 $$;
 
--- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does.
+-- The relation and what inherits from it, as it is now; NULL where there is none.
+CREATE FUNCTION _members(source sources) RETURNS regclass[] STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT array_agg(f) FROM strata._family(to_regclass(strata._relation(source))) AS f WHERE f IS NOT NULL $$;
+
+-- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does. Partitions that came or went since then are
+-- no problem: the next sync counts what they bring or take away.
 CREATE FUNCTION _capture_problem(source sources) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
         WHEN source.capture <> 'trigger' THEN NULL
-        WHEN to_regclass(strata._relation(source)) IS NULL THEN format('there is no relation %s', strata._relation(source))
-        ELSE coalesce(
-            (SELECT CASE count(t.*) WHEN 0 THEN format('%s has no triggers of it', member) WHEN 4 THEN format('a trigger of it on %s is disabled', member)
-                    ELSE format('%s has only %s of its 4 triggers', member, count(t.*)) END
-             FROM strata._family(to_regclass(strata._relation(source))) AS member
-                  LEFT JOIN strata._capture_triggers(source) AS t ON t.relation = member
-             GROUP BY member HAVING count(t.*) FILTER (WHERE t.enabled IN ('O', 'A')) < 4
-             ORDER BY member LIMIT 1),
-            (SELECT format('%s is no part of %s any more', gone, strata._relation(source))
-             FROM unnest(source.relations) AS gone
-             WHERE gone <> ALL (strata._names(ARRAY(SELECT strata._family(to_regclass(strata._relation(source))))))
-             LIMIT 1))
+        WHEN strata._members(source) IS NULL THEN format('there is no relation %s', strata._relation(source))
+        ELSE (
+            SELECT CASE count(t.*) WHEN 0 THEN format('%s has no triggers of it', member) WHEN 4 THEN format('a trigger of it on %s is disabled', member)
+                   ELSE format('%s has only %s of its 4 triggers', member, count(t.*)) END
+            FROM unnest(strata._members(source)) AS member LEFT JOIN strata._capture_triggers(source) AS t ON t.relation = member
+            WHERE strata._names(ARRAY[member]) <@ source.relations
+            GROUP BY member HAVING count(t.*) FILTER (WHERE t.enabled IN ('O', 'A')) < 4
+            ORDER BY member LIMIT 1)
     END
 $$;
 /* </end connected objects> */
@@ -1727,8 +1740,8 @@ BEGIN
 END
 $$;
 
--- Takes new ledgers into a table and notes whose have changed. `counted` is a query of (user_id, before, after, cause), a missing
--- ledger NULL; it stands on `clauses`, which also have guests (guests) and marks (mark). It is one statement, so that what it deletes
+-- Takes new ledgers into a table and notes whose have changed. `counted` is a query of (user_id, place, before, after, cause), a missing
+-- ledger NULL, place where the old one stands; it stands on `clauses`, which also have guests (guests) and marks (mark). It is one statement, so that what it deletes
 -- from a queue and what it reads are of one snapshot.
 CREATE FUNCTION _take_ledgers(source sources, ledger_table text, log_table text, clauses text, counted text) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -1740,23 +1753,25 @@ BEGIN
     EXECUTE format($q$
         WITH %1$s, counted AS MATERIALIZED (%2$s),
         differing AS MATERIALIZED (
-            SELECT user_id, before, after, cause, first_day, strata.first_difference(NULL, after) IS NULL AS is_empty
+            SELECT user_id, place, before, after, cause, first_day, strata.first_difference(NULL, after) IS NULL AS is_empty
             FROM (SELECT *, strata.first_difference(before, after) AS first_day FROM counted OFFSET 0) AS c
             WHERE first_day IS NOT NULL
         ), updated AS (
             UPDATE %3$s AS l SET ledger = coalesce(d.after, '{}') FROM differing AS d
-            WHERE l.user_id = d.user_id AND d.before IS NOT NULL AND (NOT d.is_empty OR %6$s)
+            WHERE l.ctid = d.place AND (NOT d.is_empty OR %6$s)
         ), inserted AS (
-            INSERT INTO %3$s (user_id, ledger) SELECT user_id, after FROM differing WHERE before IS NULL AND NOT is_empty
+            INSERT INTO %3$s (user_id, ledger) SELECT user_id, after FROM differing WHERE place IS NULL AND NOT is_empty
         ), deleted AS (
-            DELETE FROM %3$s AS l USING differing AS d WHERE l.user_id = d.user_id AND d.is_empty AND NOT %6$s
+            DELETE FROM %3$s AS l USING differing AS d WHERE l.ctid = d.place AND d.is_empty AND NOT %6$s
         ), logged AS (
-            INSERT INTO %4$s (sync_id, user_id, first_day, cause) SELECT %5$s, user_id, first_day, cause FROM differing
+            INSERT INTO %4$s (sync_id, user_id, first_day, cause) SELECT %5$s, user_id, first_day, cause FROM differing WHERE %7$s
         )
         SELECT count(*), max(strata.last_day(after, DATE '5874897-12-31')), (SELECT guests FROM guests), (SELECT mark FROM marks) FROM differing
         $q$, clauses, counted, ledger_table, log_table, source.sync_id,
         -- an alias without events is still somebody's
-        (ledger_table = strata._table(source, 'aliases'))::text)
+        (ledger_table = strata._table(source, 'aliases'))::text,
+        -- nobody asks for changes that no model has to know
+        (source.map_id IS NOT NULL OR EXISTS (SELECT FROM strata.model_sources AS m WHERE m.source_id = source.source_id AND m.consumed IS NOT NULL))::text)
     INTO source.changed, latest, new_guests, source.mark;
     source.latest_day := greatest(source.latest_day, latest);
     source.guests := source.guests + coalesce(new_guests, 0);
@@ -1818,7 +1833,7 @@ END
 $$;
 
 -- Puts the rows of the relation that cannot be counted among the rejects, and returns the rows that can, for FROM.
-CREATE FUNCTION _reject_from_relation(source sources, which text) RETURNS text LANGUAGE plpgsql
+CREATE FUNCTION _reject_from_relation(source sources, users text) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1834,7 +1849,7 @@ BEGIN
             WHERE problem IS NOT NULL
         ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
         INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce(which, 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
+        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
     RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
 END
 $$;
@@ -1855,8 +1870,8 @@ DECLARE
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
         )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
     counted text := format($q$
-        SELECT m.user_id, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
-        FROM moved AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
+        SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
+        FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
     problem text;
 BEGIN
     BEGIN
@@ -1876,61 +1891,63 @@ BEGIN
 END
 $$;
 
--- Counts all users anew, or those of the rows that a condition selects. What the queue holds by then is in the rows.
-CREATE FUNCTION _recount(source sources, which text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
+-- Counts all users anew, or those whom a query names. What the queue holds of them by then is in the rows.
+CREATE FUNCTION _recount(source sources, users text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    relation text := strata._relation(source);
 BEGIN
-    IF which IS NULL THEN
+    IF users IS NULL THEN
         EXECUTE format('DELETE FROM %s', strata._table(source, 'rejects'));
+        source.relations := strata._names(strata._members(source));
     END IF;
     BEGIN
-        source := strata._recount_rows(source, which, relation);
+        source := strata._recount_rows(source, users, strata._relation(source));
     EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
         -- row by row, some microseconds each
-        source := strata._recount_rows(source, which, strata._reject_from_relation(source, which));
+        source := strata._recount_rows(source, users, strata._reject_from_relation(source, users));
     END;
-    IF which IS NULL THEN
-        source.relations := strata._names(ARRAY(SELECT strata._family(to_regclass(relation))));
-    END IF;
     RETURN source;
 END
 $$;
 
 -- Rows without a user are counted as guests here, and need no notice.
-CREATE FUNCTION _recount_rows(source sources, which text, rows text) RETURNS sources LANGUAGE plpgsql
+CREATE FUNCTION _recount_rows(source sources, users text, rows text) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    relation text := strata._relation(source);
     base text := strata._base_table(source);
     key_type text := strata._base_type(source);
     events text := strata._events_of(source, rows);
-    users text := format('SELECT %s FROM %s WHERE (%s)', source.user_expression, relation, which);
-    clauses text := concat_ws(', ',
-        CASE WHEN source.capture = 'trigger' THEN format('taken AS (DELETE FROM %s)', strata._table(source, 'queue')) END,
-        CASE WHEN source.mark_column IS NULL THEN 'marks AS (SELECT NULL::text AS mark)'
-             ELSE format('marks AS (SELECT coalesce(max(%I)::text, %L) AS mark FROM %s)', source.mark_column, source.mark, relation) END);
+    queue text := CASE WHEN source.capture = 'trigger' THEN strata._table(source, 'queue') END;
+    marks text := 'SELECT NULL::text AS mark';
+    clauses text;
     counted text;
+    is_first boolean;
 BEGIN
-    IF which IS NULL THEN
-        clauses := format('%s, guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL), found AS (%s)',
-            clauses, source.guests, events, strata._count_events(source, events, key_type));
-        counted := format($q$
-            SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ledger AS before, f.ledger AS after, 'event' AS cause
-            FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base);
+    IF source.mark_column IS NOT NULL THEN
+        marks := format('SELECT coalesce(max(%I)::text, %L) AS mark FROM %s', source.mark_column, source.mark, strata._relation(source));
+    END IF;
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', base) INTO is_first;
+    IF users IS NULL THEN
+        clauses := concat_ws(', ', 'taken AS (DELETE FROM ' || queue || ')', format('marks AS (%s)', marks),
+            format('guests AS (SELECT count(*) - %s AS guests FROM (%s) AS events WHERE user_id IS NULL)', source.guests, events),
+            format('found AS (%s)', strata._count_events(source, events, key_type)));
+        counted := CASE WHEN is_first
+            THEN 'SELECT user_id, NULL::tid AS place, NULL::strata.ledger AS before, ledger AS after, ''event'' AS cause FROM found ORDER BY user_id'
+            ELSE format($q$
+                SELECT coalesce(f.user_id, l.user_id) AS user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
+                FROM found AS f FULL JOIN %s AS l ON l.user_id = f.user_id$q$, base) END;
     ELSE
-        clauses := format('%s, guests AS (SELECT 0 AS guests), wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL), found AS (%s)',
-            clauses, users, strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type));
+        clauses := concat_ws(', ', format('wanted AS MATERIALIZED (SELECT DISTINCT user_id FROM (%s) AS w (user_id) WHERE user_id IS NOT NULL)', users),
+            'taken AS (DELETE FROM ' || queue || ' WHERE (' || source.user_expression || ') IN (SELECT user_id FROM wanted))', format('marks AS (%s)', marks),
+            'guests AS (SELECT 0 AS guests)',
+            format('found AS (%s)', strata._count_events(source, format('%s AND (%s) IN (%s)', events, source.user_expression, users), key_type)));
         counted := format($q$
-            SELECT w.user_id, l.ledger AS before, f.ledger AS after, 'event' AS cause
+            SELECT w.user_id, l.ctid AS place, l.ledger AS before, f.ledger AS after, 'event' AS cause
             FROM wanted AS w LEFT JOIN found AS f ON f.user_id = w.user_id LEFT JOIN %s AS l ON l.user_id = w.user_id$q$, base);
     END IF;
-    source := strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
-    RETURN source;
+    RETURN strata._take_ledgers(source, base, strata._log_table(source), clauses, counted);
 END
 $$;
 
@@ -1987,7 +2004,7 @@ BEGIN
                 WHERE user_id IS NOT NULL GROUP BY user_id
             )$q$, source.mark),
         format($q$
-            SELECT u.user_id, l.ledger AS before, (SELECT strata.rollup(a.ledger) FROM %s AS a WHERE a.mapped = u.user_id) AS after, u.cause
+            SELECT u.user_id, l.ctid AS place, l.ledger AS before, (SELECT strata.rollup(a.ledger) FROM %s AS a WHERE a.mapped = u.user_id) AS after, u.cause
             FROM affected AS u LEFT JOIN %s AS l ON l.user_id = u.user_id$q$, aliases, strata._table(source, 'ledger')));
     DROP TABLE pg_temp.strata_moved;
     EXECUTE format('DELETE FROM %s', strata._table(source, 'alias_changes'));
@@ -2008,6 +2025,11 @@ DECLARE
 BEGIN
     source.changed := 0;
     IF source.capture = 'trigger' THEN
+        IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
+            PERFORM strata._put_in_place(source);
+            source.relations := strata._names(strata._members(source));
+            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+        END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
@@ -2043,20 +2065,26 @@ BEGIN
 END
 $$;
 
--- What triggers saw: folded in, or counted anew where the relation was truncated.
+-- What triggers saw is folded in. Where they could not see it, rows are counted anew: all of them where the relation was truncated or lost a
+-- partition, those of its users where it got one.
 CREATE FUNCTION _sync_events(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     truncated boolean;
+    added regclass;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
-    IF truncated THEN
-        source := strata._recount(source);
-    ELSE
-        source := strata._fold_queue(source);
+    IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
+        PERFORM strata._put_in_place(source);
+        RETURN strata._recount(source);
     END IF;
-    RETURN source;
+    FOR added IN SELECT member FROM unnest(strata._members(source)) AS member WHERE NOT strata._names(ARRAY[member]) <@ source.relations LOOP
+        PERFORM strata._attach_triggers(source, ARRAY[added]);
+        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
+        source.relations := source.relations || strata._names(ARRAY[added]);
+    END LOOP;
+    RETURN strata._fold_queue(source);
 END
 $$;
 
@@ -2081,7 +2109,7 @@ BEGIN
     ELSIF source.capture = 'trigger' THEN
         source := strata._sync_events(source);
     ELSIF source.capture = 'column' THEN
-        source := strata._recount(source, strata._since_mark(source));
+        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, strata._relation(source), strata._since_mark(source)));
     END IF;
     IF source.map_id IS NOT NULL THEN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id FOR UPDATE;
@@ -2106,7 +2134,7 @@ BEGIN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id FOR UPDATE;
         PERFORM strata._put_in_place(map);
         EXECUTE format('INSERT INTO %s (sync_id, cause) VALUES (0, ''attribute'')', strata._table(map, 'changes'));
-        map.relations := strata._names(ARRAY(SELECT strata._family(strata._present_relation(map))));
+        map.relations := strata._names(strata._members(map));
         PERFORM strata._keep(map);
         PERFORM strata._sync(map);
         source := strata._move_aliases(source);
@@ -2118,7 +2146,7 @@ BEGIN
 END
 $$;
 
--- Puts the triggers of a source in place where they are not.
+-- Puts the triggers of a source in place, and takes them off what is no part of the relation any more.
 CREATE FUNCTION _put_in_place(source sources) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2134,8 +2162,9 @@ BEGIN
             ERRCODE = 'wrong_object_type', HINT = 'Drop the source, and add it with capture => ''column'' or ''none''.';
     END IF;
     PERFORM strata._detach_triggers(source, only_strangers => true);
+    source.relations := strata._names(strata._members(source));
     IF strata._capture_problem(source) IS NOT NULL THEN
-        PERFORM strata._attach_triggers(source);
+        PERFORM strata._attach_triggers(source, strata._members(source));
     END IF;
 END
 $$;
@@ -2315,12 +2344,12 @@ BEGIN
     EXECUTE format('CREATE INDEX ON %s (sync_id)', strata._table(source, 'changes'));
     EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'changes'), format('Users of source %s with changes that a model does not know of yet.', name));
     IF kind = 'events' THEN
-        EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL)', strata._table(source, 'ledger'), source.key_type);
+        EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL) WITH (fillfactor = 90)', strata._table(source, 'ledger'), source.key_type);
         EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'ledger'), format('Ledgers of source %s, of %s.', name, strata._relation(source)));
         EXECUTE format('CREATE TABLE %s (rejected_at timestamptz NOT NULL DEFAULT now(), change smallint NOT NULL, problem text NOT NULL, rejected_row jsonb NOT NULL)', strata._table(source, 'rejects'));
         EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'rejects'), format('Rows of %s that source %s cannot count: 1 came, -1 went.', strata._relation(source), name));
         IF map_id IS NOT NULL THEN
-            EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL, mapped %s)', strata._table(source, 'aliases'), base_type, source.key_type);
+            EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL, mapped %s) WITH (fillfactor = 90)', strata._table(source, 'aliases'), base_type, source.key_type);
             EXECUTE format('CREATE INDEX ON %s (mapped)', strata._table(source, 'aliases'));
             EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'aliases'), format('Ledgers of source %s by alias, and whose they are.', name));
             EXECUTE format('CREATE TABLE %s (sync_id bigint NOT NULL, user_id %s, first_day date, cause text NOT NULL)', strata._table(source, 'alias_changes'), base_type);
@@ -2329,7 +2358,7 @@ BEGIN
     END IF;
     IF source.capture = 'trigger' THEN
         PERFORM strata._make_queue(source);
-        PERFORM strata._attach_triggers(source);
+        PERFORM strata._attach_triggers(source, strata._members(source));
     END IF;
     RETURN source;
 END
@@ -2493,7 +2522,9 @@ DECLARE
     map strata.sources;
 BEGIN
     PERFORM strata._detach_triggers(source);
-    EXECUTE format('DROP FUNCTION IF EXISTS %s()', strata._table(source, 'capture'));
+    IF source.capture = 'trigger' THEN
+        EXECUTE format('DROP FUNCTION %s()', strata._table(source, 'capture'));
+    END IF;
     FOREACH ending IN ARRAY ARRAY['ledger', 'aliases', 'queue', 'changes', 'alias_changes', 'rejects'] LOOP
         IF to_regclass(strata._table(source, ending)) IS NOT NULL THEN
             EXECUTE format('DROP TABLE %s', strata._table(source, ending));
@@ -2608,8 +2639,8 @@ $$;
 
 -- A query that adds to users (a query with a user_id) what a version of the model asks of them: the record f, and since when they are there at
 -- all (present_from): always where they are registered, otherwise from the first entry of any ledger; NULL where they are not. The ledgers stand there on
--- their own, too, as ledger_1 and so on.
-CREATE FUNCTION _features(model models, definition model, users text, exclude daterange[] DEFAULT NULL) RETURNS text STABLE LANGUAGE plpgsql
+-- their own, too, as ledger_1 and so on. Of few users each is looked up by an index, however large the tables are.
+CREATE FUNCTION _features(model models, definition model, users text, exclude daterange[] DEFAULT NULL, few boolean DEFAULT false) RETURNS text STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -2627,7 +2658,9 @@ BEGIN
     FOR p IN SELECT * FROM strata._parts(model) LOOP
         number := number + 1;
         IF p.part = 'ledger' THEN
-            joins := joins || format(' LEFT JOIN %s AS l%s ON l%2$s.user_id = k.user_id', strata._table(p.source, 'ledger'), number);
+            joins := joins || CASE WHEN few
+                THEN format(' LEFT JOIN LATERAL (SELECT ledger FROM %s AS l WHERE l.user_id = k.user_id OFFSET 0) AS l%s ON true', strata._table(p.source, 'ledger'), number)
+                ELSE format(' LEFT JOIN %s AS l%s ON l%2$s.user_id = k.user_id', strata._table(p.source, 'ledger'), number) END;
             ledger := format('l%s.ledger', number);
             ledgers := ledgers || format(', %s AS ledger_%s', ledger, cardinality(firsts) + 1);
             firsts := firsts || format('strata.first_difference(NULL, %s)', ledger);
@@ -2636,7 +2669,9 @@ BEGIN
             END LOOP;
             columns := columns || format('%s AS %I', ledger, p.name);
         ELSIF p.part = 'attributes' THEN
-            joins := joins || format(' LEFT JOIN %s AS a ON a.%s = k.user_id', format('(SELECT %s AS strata_user, r.* FROM %s AS r)', (p.source).user_expression, strata._relation(p.source)), 'strata_user');
+            joins := joins || CASE WHEN few AND strata._is_indexed(p.source)
+                THEN format(' LEFT JOIN LATERAL (SELECT r.* FROM %s AS r WHERE r.%s = k.user_id OFFSET 0) AS a ON true', strata._relation(p.source), (p.source).user_expression)
+                ELSE format(' LEFT JOIN (SELECT (%s) AS strata_user, r.* FROM %s AS r) AS a ON a.strata_user = k.user_id', (p.source).user_expression, strata._relation(p.source)) END;
             columns := columns || ARRAY(
                 SELECT format('a.%I', attname) FROM pg_attribute
                 WHERE attrelid = strata._present_relation(p.source) AND attnum > 0 AND NOT attisdropped AND attname = ANY (wanted) ORDER BY attnum);
@@ -2649,6 +2684,16 @@ BEGIN
         FROM (%s) AS k%s CROSS JOIN LATERAL (SELECT %s) AS f$q$,
         registered, CASE WHEN firsts = '{}' THEN 'NULL::date' ELSE array_to_string(firsts, ', ') END, ledgers, users, joins, array_to_string(columns, ', '));
 END
+$$;
+
+-- Whether a user is found in a relation by an index: the key is a column with one.
+CREATE FUNCTION _is_indexed(source sources) RETURNS boolean STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = to_regclass(strata._relation(source)) AND i.indisvalid AND i.indpred IS NULL AND quote_ident(a.attname) = source.user_expression
+    )
 $$;
 
 -- Registers the relation, or the query as a view, that attributes or registered users come from.
@@ -3014,7 +3059,7 @@ AS $$
     FROM generate_series(1, (SELECT count(*) FROM strata._parts(model) WHERE part = 'ledger')) AS number
 $$;
 
--- Fills strata_examined with the users to look at: user_id, the first day of what changed, and what changed.
+-- Fills strata_examined with the users to look at, in the order in which they stand in the tables: user_id, the first day of what changed, and what changed.
 CREATE FUNCTION _examine(model models, day date, everyone boolean) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -3038,7 +3083,7 @@ BEGIN
     EXECUTE format($q$
         INSERT INTO pg_temp.strata_examined
         SELECT user_id, min(first_day), coalesce(bool_or(cause = 'event'), false), coalesce(bool_or(cause = 'merge'), false), coalesce(bool_or(cause = 'attribute'), false)
-        FROM (%s) AS u GROUP BY user_id
+        FROM (%s) AS u GROUP BY user_id ORDER BY user_id
         $q$, array_to_string(found_users, ' UNION ALL '));
     GET DIAGNOSTICS users = ROW_COUNT;
     RETURN users;
@@ -3047,15 +3092,17 @@ $$;
 
 -- Fills strata_answers with what a version says of the users in strata_examined on the days from .. to: a row for each day on which the answer is
 -- another, the last of which is how it stands.
-CREATE FUNCTION _answer(model models, definition model, from_day date, to_day date, cause text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION _answer(model models, definition model, from_day date, to_day date, cause text, few boolean) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     overlapping boolean := strata._is_overlapping(definition);
     users text := format($q$
-        SELECT x.*, m.user_id IS NOT NULL AS is_member, m.layer AS before_layer, m.layers AS before_layers
-        FROM pg_temp.strata_examined AS x LEFT JOIN %s AS m ON m.user_id = x.user_id$q$, strata._table(model, 'members'));
-    features text := strata._features(model, definition, users);
+        SELECT x.*, m.ctid AS place, m.layer AS before_layer, m.layers AS before_layers
+        FROM pg_temp.strata_examined AS x LEFT JOIN %s ON %s$q$,
+        CASE WHEN few THEN format('LATERAL (SELECT m.ctid, layer, layers FROM %s AS m WHERE m.user_id = x.user_id OFFSET 0) AS m', strata._table(model, 'members'))
+             ELSE strata._table(model, 'members') || ' AS m' END, CASE WHEN few THEN 'true' ELSE 'm.user_id = x.user_id' END);
+    features text := strata._features(model, definition, users, few => few);
     -- why a user moved, on a day on which he did
     reason text := CASE WHEN cause IS NOT NULL THEN quote_literal(cause) ELSE format($q$
         CASE WHEN NOT first_look AND %s THEN 'event'
@@ -3065,12 +3112,12 @@ DECLARE
              ELSE 'clock' END$q$, strata._happened(model, 'day')) END;
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE strata_answers (user_id %s, day date, layer text, layers text[], scores smallint[], next_change date,
-                    was_layer text, was_layers text[], cause text, is_last boolean, is_member boolean, present_from date) ON COMMIT DROP', model.key_type);
+                    was_layer text, was_layers text[], cause text, is_last boolean, place tid, present_from date) ON COMMIT DROP', model.key_type);
     IF from_day = to_day THEN
         EXECUTE format($q$
             INSERT INTO pg_temp.strata_answers
             SELECT user_id, day, (e).layer, (e).layers, (e).scores, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END,
-                   was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, true, is_member, present_from
+                   was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, true, place, present_from
             FROM (SELECT u.*, before_layer AS was_layer, before_layers AS was_layers, $2 AS day, $2 AS start_day, %3$s AS first_look, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e
                   FROM (%4$s) AS u OFFSET 0) AS answered
             $q$, CASE WHEN overlapping THEN '(e).layers IS DISTINCT FROM was_layers' ELSE '(e).layer IS DISTINCT FROM was_layer' END,
@@ -3079,7 +3126,7 @@ BEGIN
         -- who comes later is in no layer until then
         EXECUTE format($q$
             INSERT INTO pg_temp.strata_answers
-            SELECT user_id, day, layer, layers, scores, next_change, was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, is_last, is_member, present_from
+            SELECT user_id, day, layer, layers, scores, next_change, was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, is_last, place, present_from
             FROM (
                 SELECT *, lag(layer, 1, before_layer) OVER steps AS was_layer, lag(layers, 1, before_layers) OVER steps AS was_layers, lead(day) OVER steps IS NULL AS is_last
                 FROM (
@@ -3098,15 +3145,36 @@ BEGIN
 END
 $$;
 
--- Writes the answers down: the changes into the history, how it stands into the members. Returns the changes by cause, and how many users
+-- One row of attributes is one user.
+CREATE FUNCTION _check_answers(model models) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    twice text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM strata._parts(model) WHERE part = 'attributes') THEN
+        RETURN;
+    END IF;
+    SELECT user_id INTO twice FROM pg_temp.strata_answers GROUP BY user_id, day HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the attributes of model "%" have more than one row for a user', model.name USING ERRCODE = 'cardinality_violation', DETAIL = format('User %s.', twice);
+    END IF;
+END
+$$;
+
+-- Writes the answers down: the changes into the history, how it stands into the members, which nobody else writes while the model is locked: they are
+-- still in their places. Returns the changes by cause, and how many users
 -- more there are.
 CREATE FUNCTION _write_answers(model models, definition model, version integer, OUT changes jsonb, OUT more bigint) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
     overlapping boolean := strata._is_overlapping(definition);
     members text := strata._table(model, 'members');
 BEGIN
+    PERFORM strata._check_answers(model);
     EXECUTE format($q$
         WITH changed AS (
             INSERT INTO %s (user_id, valid_from, layer, layers, previous_layer, previous_layers, cause, version)
@@ -3119,16 +3187,16 @@ BEGIN
         $q$, strata._table(model, 'history'), CASE WHEN overlapping THEN 'layers' ELSE 'NULL' END, CASE WHEN overlapping THEN 'was_layers' ELSE 'NULL' END,
         CASE WHEN overlapping THEN 'layers' ELSE 'layer' END)
     INTO changes, more USING version;
-    EXECUTE format('DELETE FROM %s AS m USING pg_temp.strata_answers AS a WHERE m.user_id = a.user_id AND a.is_last AND a.is_member AND a.present_from IS NULL', members);
+    EXECUTE format('DELETE FROM %s AS m USING pg_temp.strata_answers AS a WHERE m.ctid = a.place AND a.is_last AND a.present_from IS NULL', members);
     EXECUTE format($q$
         UPDATE %s AS m SET layer = a.layer, layers = a.layers, scores = a.scores, since = coalesce(a.since, m.since), next_change = a.next_change
         FROM %s AS a
-        WHERE m.user_id = a.user_id AND a.is_last AND a.is_member AND a.present_from IS NOT NULL
+        WHERE m.ctid = a.place AND a.is_last AND a.present_from IS NOT NULL
           AND (a.since IS NOT NULL OR m.next_change IS DISTINCT FROM a.next_change OR m.scores IS DISTINCT FROM a.scores OR m.layers IS DISTINCT FROM a.layers)
         $q$, members, strata._last_answers());
     EXECUTE format($q$
         INSERT INTO %s (user_id, layer, layers, scores, since, next_change)
-        SELECT user_id, layer, layers, scores, coalesce(since, day), next_change FROM %s AS a WHERE is_last AND NOT is_member AND present_from IS NOT NULL
+        SELECT user_id, layer, layers, scores, coalesce(since, day), next_change FROM %s AS a WHERE is_last AND place IS NULL AND present_from IS NOT NULL
         $q$, members, strata._last_answers());
     changes := coalesce(changes, '{}');
 END
@@ -3162,8 +3230,13 @@ BEGIN
         INSERT INTO %s (user_id, layer, layers, scores, since, next_change)
         SELECT user_id, (e).layer, (e).layers, (e).scores, $2, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END
         FROM (SELECT user_id, present_from, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e FROM (%s) AS u OFFSET 0) AS answered
+        ORDER BY user_id
         $q$, members, strata._features(model, definition, strata._all_users(model))) USING definition, day;
-    PERFORM strata._index_members(model);
+    BEGIN
+        PERFORM strata._index_members(model);
+    EXCEPTION WHEN unique_violation THEN
+        RAISE EXCEPTION 'the attributes of model "%" have more than one row for a user', model.name USING ERRCODE = 'cardinality_violation', DETAIL = SQLERRM;
+    END;
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', history, model.name || '_history_pkey');
     EXECUTE format('DROP INDEX %I.%I', model.schema_name, model.name || '_history_polled');
     EXECUTE format($q$
@@ -3177,18 +3250,6 @@ BEGIN
 END
 $$;
 
--- Of few users each is looked up, however large the tables are.
-CREATE FUNCTION _prefer_indexes(few boolean) RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM set_config('jit', 'off', true);
-    PERFORM set_config('enable_seqscan', CASE WHEN few THEN 'off' ELSE 'on' END, true);
-    PERFORM set_config('enable_mergejoin', CASE WHEN few THEN 'off' ELSE 'on' END, true);
-    PERFORM set_config('random_page_cost', CASE WHEN few THEN '0.05' ELSE '4' END, true);
-END
-$$;
-
 CREATE FUNCTION refresh(model text, as_of date DEFAULT NULL, "full" boolean DEFAULT false)
 RETURNS TABLE (
     refreshed text, day date, previous_day date, version integer, kind text, users bigint, examined bigint, new_users bigint, changed_users bigint, due_users bigint,
@@ -3196,9 +3257,6 @@ RETURNS TABLE (
 ) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET enable_seqscan = on
-SET enable_mergejoin = on
-SET random_page_cost = 4
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -3206,6 +3264,7 @@ DECLARE
     definition strata.model;
     started timestamptz := clock_timestamp();
     lap timestamptz := started;
+    few boolean;
 BEGIN
     day := coalesce(refresh.as_of, strata._today(m));
     IF NOT isfinite(day) THEN
@@ -3249,13 +3308,13 @@ BEGIN
         EXECUTE format('CREATE TEMPORARY TABLE strata_examined (user_id %s, first_day date, has_event boolean, has_merge boolean, has_attribute boolean) ON COMMIT DROP', m.key_type);
         examined := strata._examine(m, day, "full" OR m.as_of IS NULL);
         ANALYZE pg_temp.strata_examined;
-        PERFORM strata._prefer_indexes(examined * 8 < (SELECT greatest(c.reltuples, 1) FROM pg_class AS c WHERE c.oid = strata._table(m, 'members')::regclass));
+        few := examined * 8 < (SELECT c.reltuples FROM pg_class AS c WHERE c.oid = strata._table(m, 'members')::regclass);
         seconds := seconds || jsonb_build_object('find', round(extract(epoch FROM clock_timestamp() - lap), 4));
         lap := clock_timestamp();
         -- what happened is told by the version that told it so far
         definition := strata._version(m, coalesce(m.refreshed_version, m.active_version));
-        PERFORM strata._answer(m, definition, least(coalesce(m.as_of + 1, m.history_from, day), day), day, CASE WHEN m.as_of IS NULL THEN 'backfill' END);
-        SELECT count(*) FILTER (WHERE NOT is_member AND present_from IS NOT NULL) INTO new_users FROM pg_temp.strata_answers WHERE is_last;
+        PERFORM strata._answer(m, definition, least(coalesce(m.as_of + 1, m.history_from, day), day), day, CASE WHEN m.as_of IS NULL THEN 'backfill' END, few);
+        SELECT count(*) FILTER (WHERE place IS NULL AND present_from IS NOT NULL) INTO new_users FROM pg_temp.strata_answers WHERE is_last;
         SELECT count(*) FILTER (WHERE has_event OR has_merge OR has_attribute), count(*) FILTER (WHERE NOT (has_event OR has_merge OR has_attribute)) INTO changed_users, due_users FROM pg_temp.strata_examined;
         seconds := seconds || jsonb_build_object('evaluate', round(extract(epoch FROM clock_timestamp() - lap), 4));
         lap := clock_timestamp();
@@ -3265,13 +3324,12 @@ BEGIN
         lap := clock_timestamp();
         IF m.refreshed_version <> m.active_version THEN
             kind := 'full';
-            PERFORM strata._prefer_indexes(false);
             TRUNCATE pg_temp.strata_examined;
             EXECUTE format('INSERT INTO pg_temp.strata_examined (user_id) SELECT user_id FROM %s', strata._table(m, 'members'));
             GET DIAGNOSTICS examined = ROW_COUNT;
             ANALYZE pg_temp.strata_examined;
             definition := strata._version(m);
-            PERFORM strata._answer(m, definition, day, day, strata._cause_of_version(m));
+            PERFORM strata._answer(m, definition, day, day, strata._cause_of_version(m), false);
             SELECT changes || w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, m.active_version) AS w;
             DROP TABLE pg_temp.strata_answers;
             seconds := seconds || jsonb_build_object('version', round(extract(epoch FROM clock_timestamp() - lap), 4));
@@ -3301,6 +3359,641 @@ CREATE FUNCTION _cause_of_version(model models) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE WHEN strata._version(model)::jsonb - 'calibration' = strata._version(model, model.refreshed_version)::jsonb - 'calibration' THEN 'calibration' ELSE 'definition' END
+$$;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/living.rs
+-- requires:
+--   refresh
+
+-- What users read of models: who is where, who moved, why, and how it would have been.
+--
+-- Everything here reads; nothing is brought up to date by it. What is read of members and history is as the last refresh wrote it;
+-- what is read of ledgers is as they were synced last, with attributes as they are now.
+
+-- The layers that users can be in, which headings are not. Rank is their order where the definition has one, and otherwise NULL; the
+-- default stands at its worse end.
+CREATE FUNCTION _layers(definition model) RETURNS TABLE (layer text, layer_order integer, label_en text, label_zh text, rank bigint)
+IMMUTABLE PARALLEL SAFE ROWS 10 LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT l.layer, l.position, l.label_en, l.label_zh,
+           CASE WHEN d ->> 'mode' = 'overlapping' OR d ->> 'ranking' = 'none' THEN NULL
+                ELSE row_number() OVER (ORDER BY coalesce(d ->> 'ranking' = 'best_last' AND l.layer = d #>> '{default,name}', false) DESC, l.position) END
+    FROM (SELECT definition::jsonb AS d) AS of_definition, LATERAL strata.model_layers(definition) AS l
+    WHERE l.layer NOT IN (SELECT w ->> 'name' FROM jsonb_array_elements(d -> 'layers') AS w WHERE NOT w ? 'when')
+    ORDER BY l.position
+$$;
+
+-- The layers that a model has in any of its versions.
+CREATE FUNCTION _layers_ever(model models) RETURNS text[] STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(layer ORDER BY version DESC, layer_order)
+    FROM (SELECT DISTINCT ON (l.layer) l.layer, l.layer_order, v.version
+          FROM strata.model_versions AS v, strata._layers(v.definition) AS l WHERE v.model_id = model.model_id
+          ORDER BY l.layer, v.version DESC) AS n
+$$;
+
+CREATE FUNCTION _check_layer(model models, layer text) RETURNS void STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known text[] := strata._layers_ever(model);
+BEGIN
+    IF layer IS NULL THEN
+        RAISE EXCEPTION 'the name of a layer of model "%" is missing', model.name USING
+            ERRCODE = 'null_value_not_allowed', HINT = format('It has: %s.', array_to_string(known, ', '));
+    ELSIF layer <> ALL (known) THEN
+        RAISE EXCEPTION 'model "%" has no layer "%"', model.name, layer USING
+            ERRCODE = 'undefined_object', HINT = format('It has: %s.', array_to_string(known, ', '));
+    END IF;
+END
+$$;
+
+CREATE FUNCTION _check_day(day date, what text) RETURNS void IMMUTABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF day IS NULL THEN
+        RAISE EXCEPTION '% is missing', what USING ERRCODE = 'null_value_not_allowed', HINT = 'For example DATE ''2024-12-31''.';
+    ELSIF NOT isfinite(day) THEN
+        RAISE EXCEPTION '% cannot be %', what, day USING ERRCODE = 'datetime_field_overflow';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION _check_days(from_day date, to_day date) RETURNS void IMMUTABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM strata._check_day(from_day, 'from_day');
+    PERFORM strata._check_day(to_day, 'to_day');
+    IF from_day > to_day THEN
+        RAISE EXCEPTION 'from_day % is after to_day %', from_day, to_day USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END
+$$;
+
+-- Refuses a question that only makes sense where a user is in one layer.
+CREATE FUNCTION _check_exclusive(model models, question text, instead text) RETURNS void STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF strata._is_overlapping(strata._version(model)) THEN
+        RAISE EXCEPTION 'the layers of model "%" overlap: %', model.name, question USING ERRCODE = 'feature_not_supported', HINT = instead;
+    END IF;
+END
+$$;
+
+-- The version that answers for a day: for that of the last refresh the one that made the members.
+CREATE FUNCTION _version_of_day(model models, day date) RETURNS model STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT strata._version(model, CASE WHEN day = model.as_of THEN model.refreshed_version END) $$;
+
+-- The day of a question without one: that of the last refresh, or today before the first.
+CREATE FUNCTION _day_or_last(model models, day date) RETURNS date STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    day := coalesce(day, model.as_of, strata._today(model));
+    PERFORM strata._check_day(day, 'as_of');
+    RETURN day;
+END
+$$;
+
+-- A user's key, given as text, as the table has it.
+CREATE FUNCTION _key(model models, user_id text) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT format('%L::%s', user_id, model.key_type::regtype) $$;
+
+-- The query of _features, where everything that it reads is there for the caller.
+CREATE FUNCTION _readable_features(model models, definition model, users text) RETURNS text STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    connected text[] := ARRAY(SELECT p.name FROM strata._parts(model) AS p WHERE p.part = 'ledger');
+    missing text;
+BEGIN
+    IF (SELECT count(*) FROM strata.model_sources AS p WHERE p.model_id = model.model_id) <> (SELECT count(*) FROM strata._parts(model)) THEN
+        RAISE EXCEPTION 'the ledgers and attributes of model "%" are not all for % to read', model.name, current_user USING
+            ERRCODE = 'insufficient_privilege', HINT = format('Ask %s for SELECT on them.', model.owner);
+    END IF;
+    SELECT n INTO missing FROM strata._names_in(definition, 'sources') AS n WHERE n <> ALL (connected) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'model "%" is not connected with a source "%"', model.name, missing USING
+            ERRCODE = 'undefined_object',
+            HINT = coalesce(format('It is connected with: %s.', nullif(array_to_string(connected, ', '), '')), 'It is connected with none.');
+    END IF;
+    RETURN strata._features(model, definition, users);
+END
+$$;
+
+-- Members.
+
+CREATE FUNCTION members(model text, as_of date DEFAULT NULL)
+RETURNS TABLE (user_id text, layer text, layers text[], scores smallint[], since date, next_change date, metrics jsonb) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(members.model);
+    day date := strata._day_or_last(m, members.as_of);
+    definition strata.model := strata._version_of_day(m, day);
+BEGIN
+    IF day = m.as_of THEN
+        RETURN QUERY EXECUTE format($q$
+            SELECT user_id::text, layer, layers, scores, since, next_change, strata.metrics(f, $1, $2) FROM (%s) AS u
+            $q$, strata._readable_features(m, definition, format('SELECT * FROM %s WHERE layer IS NOT NULL OR layers IS NOT NULL', strata._table(m, 'members'))))
+        USING definition, day;
+    ELSE
+        RETURN QUERY EXECUTE format($q$
+            SELECT user_id::text, (e).layer, (e).layers, (e).scores, NULL::date, (e).next_change, strata.metrics(f, $1, $2)
+            FROM (SELECT user_id, f, strata.evaluate(f, $1, $2) AS e FROM (%s) AS u WHERE present_from <= $2 OFFSET 0) AS answered
+            WHERE (e).layer IS NOT NULL OR (e).layers IS NOT NULL
+            $q$, strata._readable_features(m, definition, strata._all_users(m)))
+        USING definition, day;
+    END IF;
+END
+$$;
+
+-- Views over all models. Their rows belong to many owners, and whoever selects from them, a superuser perhaps, must not run what an owner has put
+-- in the place of a table: only plain tables are read, of columns that are as they were made, without policies; and of others' tables nothing
+-- that the planner would compute either, such as a function in the condition of an index.
+
+-- Whether a table of a model is such a table, and the role that acts may read it.
+CREATE FUNCTION _is_plain(model models, ending text, columns jsonb) RETURNS boolean STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = model.schema_name AND c.relname = model.name || '_' || ending
+          AND c.relkind = 'r' AND NOT c.relrowsecurity AND c.relowner = model.owner
+          AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+          AND NOT EXISTS (
+              SELECT FROM jsonb_each_text(columns) AS wanted (name, of_type)
+                   LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = wanted.name AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+              -- a key is of any type
+              WHERE a.attname IS NULL OR a.atttypid <> of_type::regtype)
+          AND (c.relowner = strata._me() OR NOT EXISTS (
+              -- expressions of PostgreSQL's own functions alone: no OID in them is of anything that was made later
+              SELECT FROM (SELECT indrelid, concat(indexprs, indpred) FROM pg_index UNION ALL SELECT stxrelid, stxexprs::text FROM pg_statistic_ext) AS x (relation, expressions),
+                          regexp_matches(expressions, '\m(\d{5,10})\M', 'g') AS number
+              WHERE relation = c.oid AND number[1]::bigint >= 16384))
+    )
+$$;
+
+-- The members of one model, a row for each layer that they are in. Keys are printed, not cast: a cast can be anybody's.
+CREATE FUNCTION _members_of(model models, definition model)
+RETURNS TABLE (user_id text, layer text, layer_order integer, label_en text, label_zh text, since date) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET constraint_exclusion = partition
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format($q$
+        SELECT format('%%s', m.user_id), l.layer, l.layer_order, l.label_en, l.label_zh, m.since
+        FROM ONLY %s AS m%s JOIN strata._layers($1) AS l ON l.layer = %s
+        $q$, strata._table(model, 'members'),
+        CASE WHEN strata._is_overlapping(definition) THEN ' CROSS JOIN LATERAL unnest(m.layers) AS tag (layer)' END,
+        CASE WHEN strata._is_overlapping(definition) THEN 'tag.layer' ELSE 'm.layer' END)
+    USING definition;
+END
+$$;
+
+-- Users by day and layer: changes are counted by day, and summed up from day to day.
+CREATE FUNCTION _layer_sizes_of(model models, definition model, from_day date, to_day date)
+RETURNS TABLE (day date, layer text, users bigint) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET constraint_exclusion = partition
+AS $$
+DECLARE
+    overlapping boolean := strata._is_overlapping(definition);
+BEGIN
+    RETURN QUERY EXECUTE format($q$
+        WITH steps AS (
+            SELECT greatest(valid_from, $2) AS day, %2$s AS now_in, previous_%2$s AS was_in, count(*) AS users
+            FROM ONLY %1$s WHERE valid_from <= $3 GROUP BY 1, 2, 3
+        ), changes AS (
+            SELECT day, layer, sum(change)::bigint AS change
+            FROM (SELECT day, unnest(%3$s) AS layer, users AS change FROM steps UNION ALL SELECT day, unnest(%4$s), -users FROM steps) AS c
+            WHERE layer IS NOT NULL GROUP BY day, layer
+        ), layers AS (
+            -- those of other versions, which users were in, come last
+            SELECT layer, min(layer_order) AS layer_order
+            FROM (SELECT layer, layer_order FROM strata._layers($1) UNION ALL SELECT layer, NULL FROM changes) AS l GROUP BY layer
+        )
+        SELECT day, layer, users
+        FROM (SELECT d.day, l.layer, l.layer_order, coalesce(sum(c.change) OVER (PARTITION BY l.layer ORDER BY d.day), 0)::bigint AS users
+              FROM (SELECT $2 + n FROM generate_series(0, $3 - $2) AS n) AS d (day) CROSS JOIN layers AS l LEFT JOIN changes AS c ON c.day = d.day AND c.layer = l.layer) AS s
+        ORDER BY day, layer_order, layer
+        $q$, strata._table(model, 'history'), CASE WHEN overlapping THEN 'layers' ELSE 'layer' END,
+        CASE WHEN overlapping THEN 'now_in' ELSE 'ARRAY[now_in]' END, CASE WHEN overlapping THEN 'was_in' ELSE 'ARRAY[was_in]' END)
+    USING definition, from_day, to_day;
+END
+$$;
+
+-- Against a view that takes a table's place between the look and the reading, on servers that know this setting (since August 2024).
+DO $$
+BEGIN
+    IF pg_catalog.current_setting('restrict_nonsystem_relation_kind', true) IS NOT NULL THEN
+        ALTER FUNCTION strata._members_of(strata.models, strata.model) SET restrict_nonsystem_relation_kind = 'view, foreign-table';
+        ALTER FUNCTION strata._layer_sizes_of(strata.models, strata.model, date, date) SET restrict_nonsystem_relation_kind = 'view, foreign-table';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION _members_all()
+RETURNS TABLE (model text, owner text, user_id text, layer text, layer_order integer, label_en text, label_zh text, since date, as_of date) STABLE ROWS 1000000 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    refreshed record;
+    m strata.models;
+BEGIN
+    FOR refreshed IN
+        SELECT x AS model, v.definition FROM strata.models AS x JOIN strata.model_versions AS v ON v.model_id = x.model_id AND v.version = x.refreshed_version
+        ORDER BY x.name, x.owner::text
+    LOOP
+        m := refreshed.model;
+        IF strata._is_plain(m, 'members', '{"user_id": null, "layer": "text", "layers": "text[]", "since": "date"}') THEN
+            RETURN QUERY SELECT m.name, m.owner::text, u.user_id, u.layer, u.layer_order, u.label_en, u.label_zh, u.since, m.as_of
+                         FROM strata._members_of(m, refreshed.definition) AS u;
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE VIEW members_all AS SELECT * FROM strata._members_all();
+GRANT SELECT ON members_all TO PUBLIC;
+
+-- The days of which a model knows who was where, among those asked for.
+CREATE FUNCTION _known_days(model models, from_day date DEFAULT NULL, to_day date DEFAULT NULL, OUT first_day date, OUT last_day date) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    first_day := greatest(from_day, least(model.history_from, (SELECT r.as_of FROM strata.refreshes AS r WHERE r.model_id = model.model_id ORDER BY r.refresh_id LIMIT 1)));
+    last_day := least(to_day, model.as_of);
+END
+$$;
+
+CREATE FUNCTION layer_sizes(model text, from_day date, to_day date) RETURNS TABLE (day date, layer text, users bigint) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(layer_sizes.model);
+    known record;
+BEGIN
+    PERFORM strata._check_days(layer_sizes.from_day, layer_sizes.to_day);
+    IF m.as_of IS NULL THEN
+        RETURN;
+    END IF;
+    known := strata._known_days(m, layer_sizes.from_day, layer_sizes.to_day);
+    RETURN QUERY SELECT s.day, s.layer, s.users FROM strata._layer_sizes_of(m, strata._version(m, m.refreshed_version), known.first_day, known.last_day) AS s;
+END
+$$;
+
+CREATE FUNCTION _layer_sizes() RETURNS TABLE (model text, owner text, day date, layer text, users bigint) STABLE ROWS 10000 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    refreshed record;
+    known record;
+    m strata.models;
+BEGIN
+    FOR refreshed IN
+        SELECT x AS model, v.definition FROM strata.models AS x JOIN strata.model_versions AS v ON v.model_id = x.model_id AND v.version = x.refreshed_version
+        WHERE isfinite(x.as_of) AND isfinite(x.history_from) IS NOT FALSE ORDER BY x.name, x.owner::text
+    LOOP
+        m := refreshed.model;
+        known := strata._known_days(m);
+        IF strata._is_plain(m, 'history', '{"valid_from": "date", "layer": "text", "layers": "text[]", "previous_layer": "text", "previous_layers": "text[]"}') THEN
+            RETURN QUERY SELECT m.name, m.owner::text, s.day, s.layer, s.users
+                         FROM strata._layer_sizes_of(m, refreshed.definition, coalesce(known.first_day, m.as_of), known.last_day) AS s;
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE VIEW layer_sizes AS SELECT * FROM strata._layer_sizes();
+GRANT SELECT ON layer_sizes TO PUBLIC;
+
+-- Who moved.
+
+-- Of the days between only who moved is looked at: the first step says where he was, the last where he is; all others stayed.
+CREATE FUNCTION transitions(model text, from_day date, to_day date) RETURNS TABLE (from_layer text, to_layer text, users bigint, net bigint) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(transitions.model);
+BEGIN
+    PERFORM strata._check_days(transitions.from_day, transitions.to_day);
+    PERFORM strata._check_exclusive(m, 'nobody moves from one to another', 'strata.compare_models and strata.layer_sizes count each layer on its own.');
+    RETURN QUERY EXECUTE format($q$
+        WITH steps AS MATERIALIZED (
+            SELECT user_id, valid_from, change_id, layer, previous_layer FROM %1$s WHERE valid_from > $1 AND valid_from <= $2
+        ), moved AS (
+            SELECT f.previous_layer AS from_layer, l.layer AS to_layer, count(*) AS users
+            FROM (SELECT DISTINCT ON (user_id) user_id, previous_layer FROM steps ORDER BY user_id, valid_from, change_id) AS f
+                 JOIN (SELECT DISTINCT ON (user_id) user_id, layer FROM steps ORDER BY user_id, valid_from DESC, change_id DESC) AS l USING (user_id)
+            GROUP BY 1, 2
+        ), were AS (
+            SELECT layer, sum(users) AS users
+            FROM (SELECT layer, count(*) AS users FROM %1$s WHERE valid_from <= $1 GROUP BY layer
+                  UNION ALL SELECT previous_layer, -count(*) FROM %1$s WHERE valid_from <= $1 GROUP BY previous_layer) AS w
+            GROUP BY layer
+        ), pairs AS (
+            SELECT from_layer, to_layer, sum(users)::bigint AS users
+            FROM (SELECT * FROM moved UNION ALL SELECT layer, layer, users FROM were UNION ALL SELECT from_layer, from_layer, -users FROM moved) AS p
+            WHERE coalesce(from_layer, to_layer) IS NOT NULL GROUP BY 1, 2 HAVING sum(users) > 0
+        )
+        SELECT p.from_layer, p.to_layer, p.users, p.users - coalesce(o.users, 0)
+        FROM pairs AS p LEFT JOIN pairs AS o ON o.from_layer IS NOT DISTINCT FROM p.to_layer AND o.to_layer IS NOT DISTINCT FROM p.from_layer
+        ORDER BY array_position($3, p.from_layer), array_position($3, p.to_layer)
+        $q$, strata._table(m, 'history')) USING transitions.from_day, transitions.to_day, strata._layers_ever(m);
+END
+$$;
+
+CREATE FUNCTION moves(model text, from_day date, to_day date, from_layer text DEFAULT NULL, to_layer text DEFAULT NULL)
+RETURNS TABLE (user_id text, day date, previous_layer text, layer text, cause text, version integer, jump boolean, change_id bigint) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(moves.model);
+BEGIN
+    PERFORM strata._check_days(moves.from_day, moves.to_day);
+    PERFORM strata._check_exclusive(m, 'nobody moves from one to another', 'strata.entered and strata.left follow each layer on its own.');
+    IF moves.from_layer IS NOT NULL THEN
+        PERFORM strata._check_layer(m, moves.from_layer);
+    END IF;
+    IF moves.to_layer IS NOT NULL THEN
+        PERFORM strata._check_layer(m, moves.to_layer);
+    END IF;
+    RETURN QUERY EXECUTE format($q$
+        WITH ranks AS MATERIALIZED (
+            SELECT v.version, l.layer, l.rank FROM strata.model_versions AS v, strata._layers(v.definition) AS l WHERE v.model_id = $5
+        )
+        SELECT h.user_id::text, h.valid_from, h.previous_layer, h.layer, h.cause, h.version, abs(t.rank - f.rank) > 1, h.change_id
+        FROM %s AS h LEFT JOIN ranks AS f ON f.version = h.version AND f.layer = h.previous_layer LEFT JOIN ranks AS t ON t.version = h.version AND t.layer = h.layer
+        WHERE h.valid_from > $1 AND h.valid_from <= $2%s%s ORDER BY h.change_id
+        $q$, strata._table(m, 'history'),
+        CASE WHEN moves.from_layer IS NOT NULL THEN ' AND h.previous_layer = $3' END, CASE WHEN moves.to_layer IS NOT NULL THEN ' AND h.layer = $4' END)
+    USING moves.from_day, moves.to_day, moves.from_layer, moves.to_layer, m.model_id;
+END
+$$;
+
+-- The last row of a user's history by the end of a day.
+CREATE FUNCTION _history_at(model models, user_id text, day date, column_name text) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT %s FROM %s WHERE user_id = %s AND valid_from <= %L ORDER BY valid_from DESC, change_id DESC LIMIT 1',
+        column_name, strata._table(model, 'history'), strata._key(model, user_id), day)
+$$;
+
+CREATE FUNCTION layer_at(model text, user_id text, day date) RETURNS text STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(layer_at.model);
+    found_layer text;
+BEGIN
+    PERFORM strata._check_exclusive(m, 'a user can be in more than one', 'strata.layers_at names them all.');
+    EXECUTE strata._history_at(m, layer_at.user_id, layer_at.day, 'layer') INTO found_layer;
+    RETURN found_layer;
+END
+$$;
+
+CREATE FUNCTION layers_at(model text, user_id text, day date) RETURNS text[] STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(layers_at.model);
+    found_layers text[];
+BEGIN
+    EXECUTE strata._history_at(m, layers_at.user_id, layers_at.day,
+        CASE WHEN strata._is_overlapping(strata._version(m)) THEN 'layers' ELSE 'CASE WHEN layer IS NOT NULL THEN ARRAY[layer] END' END) INTO found_layers;
+    RETURN found_layers;
+END
+$$;
+
+-- The rows of a model's history after a mark by which users came to be in a layer (in_now), or no longer are.
+CREATE FUNCTION _crossings(model models, layer text, after_change bigint, in_now boolean)
+RETURNS TABLE (user_id text, day date, other_layer text, cause text, change_id bigint) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    overlapping boolean := strata._is_overlapping(strata._version(model));
+    now_in text := CASE WHEN overlapping THEN 'layers' ELSE 'layer' END;
+    was_in text := 'previous_' || now_in;
+BEGIN
+    PERFORM strata._check_layer(model, _crossings.layer);
+    RETURN QUERY EXECUTE format(
+        CASE WHEN overlapping THEN 'SELECT user_id::text, valid_from, NULL, cause, change_id FROM %1$s WHERE change_id > $1 AND $2 = ANY (%2$s) AND ($2 = ANY (%3$s)) IS NOT TRUE ORDER BY change_id'
+             ELSE 'SELECT user_id::text, valid_from, %3$s, cause, change_id FROM %1$s WHERE change_id > $1 AND %2$s = $2 AND %3$s IS DISTINCT FROM $2 ORDER BY change_id' END,
+        strata._table(model, 'history'), CASE WHEN in_now THEN now_in ELSE was_in END, CASE WHEN in_now THEN was_in ELSE now_in END)
+    USING coalesce(_crossings.after_change, 0), _crossings.layer;
+END
+$$;
+
+CREATE FUNCTION entered(model text, layer text, after_change bigint DEFAULT 0)
+RETURNS TABLE (user_id text, day date, from_layer text, cause text, change_id bigint) STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT c.user_id, c.day, c.other_layer, c.cause, c.change_id FROM strata._crossings(strata._model(model), layer, after_change, true) AS c $$;
+
+CREATE FUNCTION "left"(model text, layer text, after_change bigint DEFAULT 0)
+RETURNS TABLE (user_id text, day date, to_layer text, cause text, change_id bigint) STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT c.user_id, c.day, c.other_layer, c.cause, c.change_id FROM strata._crossings(strata._model(model), layer, after_change, false) AS c $$;
+
+-- Why.
+
+-- What a function over a user's row (of f, his model and the day) answers for one user.
+CREATE FUNCTION _ask_about(model models, user_id text, day date, question text) RETURNS text STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    definition strata.model := strata._version_of_day(model, day);
+    since date;
+    answer text;
+BEGIN
+    IF user_id IS NULL THEN
+        RAISE EXCEPTION 'the user is missing' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    EXECUTE format('SELECT present_from, CASE WHEN present_from <= $2 THEN %s END FROM (%s) AS u', question,
+        strata._readable_features(model, definition, format('SELECT %s AS user_id', strata._key(model, user_id))))
+    INTO since, answer USING definition, day;
+    IF since IS NULL THEN
+        RAISE EXCEPTION 'model "%" has no user "%"', model.name, user_id USING ERRCODE = 'no_data_found';
+    ELSIF since > day THEN
+        RAISE EXCEPTION 'model "%" has no user "%" as of %', model.name, user_id, day USING ERRCODE = 'no_data_found', HINT = format('He is there from %s on.', since);
+    END IF;
+    RETURN answer;
+END
+$$;
+
+CREATE FUNCTION explain(model text, user_id text, as_of date DEFAULT NULL) RETURNS jsonb STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(explain.model);
+BEGIN
+    RETURN strata._ask_about(m, explain.user_id, strata._day_or_last(m, explain.as_of), 'strata.explain(f, $1, $2)');
+END
+$$;
+
+CREATE FUNCTION explain_text(model text, user_id text, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(explain_text.model);
+BEGIN
+    RETURN strata._ask_about(m, explain_text.user_id, strata._day_or_last(m, explain_text.as_of), format('strata.explain_text(f, $1, $2, %L)', explain_text.lang));
+END
+$$;
+
+-- How it would have been.
+
+CREATE FUNCTION replay(model text, from_day date, to_day date, step integer DEFAULT 1, definition model DEFAULT NULL)
+RETURNS TABLE (day date, layer text, users bigint, share numeric, entered bigint, left_users bigint) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(replay.model);
+    replayed strata.model := coalesce(replay.definition, strata._version(m));
+BEGIN
+    PERFORM strata._check_days(replay.from_day, replay.to_day);
+    IF replay.step IS NULL OR replay.step < 1 THEN
+        RAISE EXCEPTION 'step cannot be %', replay.step USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of days, 1 or more.';
+    END IF;
+    -- of overlapping layers there is no whole that they are shares of
+    RETURN QUERY EXECUTE format($q$
+        SELECT r.day, r.layer, r.users, %s, r.entered, r.left_users
+        FROM (SELECT strata.replay_agg(f, $1, $2, $3, $4, nullif(present_from, '-infinity')) AS days FROM (%s) AS u WHERE present_from <= $3) AS a,
+             unnest(a.days) WITH ORDINALITY AS r (day, layer, users, entered, left_users, place)
+        ORDER BY r.place
+        $q$, CASE WHEN strata._is_overlapping(replayed) THEN 'NULL::numeric' ELSE 'round(r.users / nullif(sum(r.users) OVER (PARTITION BY r.day), 0), 4)' END,
+        strata._readable_features(m, replayed, strata._all_users(m)))
+    USING replayed, replay.from_day, replay.to_day, replay.step;
+END
+$$;
+
+CREATE FUNCTION backtest(model text, day date, horizon integer)
+RETURNS TABLE (layer text, users bigint, active bigint, active_share numeric, orders bigint, spend numeric, spend_per_user numeric, kept bigint, moved bigint, kept_share numeric) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._model(backtest.model);
+    definition strata.model := strata._version(m);
+    overlapping boolean := strata._is_overlapping(definition);
+    ledgers integer := (SELECT count(*) FROM strata._parts(m) AS p WHERE p.part = 'ledger');
+    latest date := (SELECT max((p.source).latest_day) FROM strata._parts(m) AS p WHERE p.part = 'ledger');
+BEGIN
+    PERFORM strata._check_day(backtest.day, 'day');
+    IF horizon IS NULL OR horizon < 1 THEN
+        RAISE EXCEPTION 'horizon cannot be %', horizon USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of days, 1 or more.';
+    END IF;
+    IF latest < backtest.day + horizon THEN
+        RAISE NOTICE 'the horizon ends on %, the sources on %', backtest.day + horizon, latest;
+    END IF;
+    RETURN QUERY EXECUTE format($q$
+        WITH asked AS MATERIALIZED (
+            SELECT %2$s AS before_in, %3$s AS after_in, orders, spend
+            FROM (SELECT strata.evaluate(f, $1, $2) AS b, strata.evaluate(f, $1, $2 + $3) AS a, %4$s AS orders, %5$s AS spend FROM (%1$s) AS u WHERE present_from <= $2 OFFSET 0) AS e
+        ), counted AS (
+            SELECT layer, count(*) AS users, count(*) FILTER (WHERE orders > 0) AS active, sum(orders)::bigint AS orders, sum(spend) AS spend,
+                   count(*) FILTER (WHERE layer = ANY (after_in)) AS kept
+            FROM asked, unnest(before_in) AS layer GROUP BY layer
+        )
+        SELECT l.layer, coalesce(users, 0), coalesce(active, 0), round(active::numeric / users, 4), coalesce(orders, 0), coalesce(spend, 0), round(spend / users, 2),
+               coalesce(kept, 0), coalesce(users - kept, 0), round(kept::numeric / users, 4)
+        FROM strata._layers($1) AS l LEFT JOIN counted USING (layer) ORDER BY l.layer_order
+        $q$, strata._readable_features(m, definition, strata._all_users(m)),
+        CASE WHEN overlapping THEN '(b).layers' ELSE 'ARRAY[(b).layer]' END, CASE WHEN overlapping THEN '(a).layers' ELSE 'ARRAY[(a).layer]' END,
+        (SELECT coalesce(string_agg(format('coalesce(strata.frequency(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM generate_series(1, ledgers) AS n),
+        (SELECT coalesce(string_agg(format('coalesce(strata.monetary(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM generate_series(1, ledgers) AS n))
+    USING definition, backtest.day, horizon;
+END
+$$;
+
+-- A model, or a version of it: 'rfm', 'rfm@2'.
+CREATE FUNCTION _find(wanted text, OUT model models, OUT definition model) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    version text := substring(wanted FROM '@(.*)$');
+BEGIN
+    IF version !~ '^[0-9]{1,9}$' THEN
+        RAISE EXCEPTION '"%" is no version of a model', wanted USING ERRCODE = 'invalid_parameter_value', HINT = 'rfm@2 is the second version of model rfm, rfm the active one.';
+    END IF;
+    model := strata._model(split_part(wanted, '@', 1));
+    definition := strata._version(model, version::integer);
+END
+$$;
+
+-- The users of a model with their layers as of a day ($2), by their keys as text. Without a layer there is one row, too.
+CREATE FUNCTION _layers_by_user(model models, definition model, parameter text) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format($q$
+        SELECT user_id, layer
+        FROM (SELECT user_id::text AS user_id, strata.evaluate(f, %1$s, $2) AS e FROM (%2$s) AS u WHERE present_from <= $2 OFFSET 0) AS answered%3$s
+        WHERE %4$s$q$, parameter, strata._readable_features(model, definition, strata._all_users(model)),
+        CASE WHEN strata._is_overlapping(definition) THEN ' LEFT JOIN LATERAL unnest((e).layers) AS layer ON true' ELSE ' CROSS JOIN LATERAL (SELECT (e).layer) AS l (layer)' END,
+        CASE WHEN strata._is_overlapping(definition) THEN '(e).layers IS NOT NULL' ELSE '(e).layer IS NOT NULL' END)
+$$;
+
+CREATE FUNCTION compare_models(a text, b text, as_of date DEFAULT NULL) RETURNS TABLE (layer_a text, layer_b text, users bigint) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of_a record := strata._find(compare_models.a);
+    of_b record := strata._find(compare_models.b);
+    day date := strata._day_or_last(of_a.model, compare_models.as_of);
+BEGIN
+    RETURN QUERY EXECUTE format($q$
+        SELECT a.layer, b.layer, count(*) FROM (%s) AS a FULL JOIN (%s) AS b ON b.user_id = a.user_id
+        WHERE coalesce(a.layer, b.layer) IS NOT NULL
+        GROUP BY 1, 2 ORDER BY array_position($4, a.layer), array_position($5, b.layer)
+        $q$, strata._layers_by_user(of_a.model, of_a.definition, '$1'), strata._layers_by_user(of_b.model, of_b.definition, '$3'))
+    USING of_a.definition, day, of_b.definition, ARRAY(SELECT l.layer FROM strata._layers(of_a.definition) AS l), ARRAY(SELECT l.layer FROM strata._layers(of_b.definition) AS l);
+END
+$$;
+
+-- How models are.
+CREATE FUNCTION model_status() RETURNS TABLE (
+    model text, active_version integer, refreshed_version integer, as_of date, refreshed_at timestamptz, lag integer, users bigint, due bigint, waiting bigint, schedule text, report jsonb
+) STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    m strata.models;
+    p record;
+    queued bigint;
+BEGIN
+    FOR m IN SELECT * FROM strata.models AS x WHERE x.owner = strata._me() ORDER BY x.name LOOP
+        model := m.name;
+        active_version := m.active_version;
+        refreshed_version := m.refreshed_version;
+        as_of := m.as_of;
+        refreshed_at := m.refreshed_at;
+        lag := strata._today(m) - m.as_of;
+        users := m.users;
+        schedule := m.schedule;
+        EXECUTE format('SELECT count(*) FROM %s WHERE next_change <= %L', strata._table(m, 'members'), strata._today(m)) INTO due;
+        waiting := 0;
+        FOR p IN SELECT x.part, x.source AS source, coalesce(x.consumed, 0) AS consumed FROM strata._parts(m) AS x LOOP
+            EXECUTE format('SELECT %s + count(*) FROM %s WHERE sync_id > %s', waiting, strata._table(p.source, 'changes'), p.consumed) INTO waiting;
+            IF (p.source).capture = 'trigger' THEN
+                EXECUTE format('SELECT count(*) FROM %s', strata._table(p.source, 'queue')) INTO queued;
+                waiting := waiting + queued;
+            END IF;
+        END LOOP;
+        report := (SELECT r.report FROM strata.refreshes AS r WHERE r.model_id = m.model_id ORDER BY r.refresh_id DESC LIMIT 1);
+        RETURN NEXT;
+    END LOOP;
+END
 $$;
 /* </end connected objects> */
 
@@ -3817,7 +4510,12 @@ COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts 
 COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';
 COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two ledgers differ; a missing one is empty';
 COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
-COMMENT ON FUNCTION walk(record, model, date, date) IS 'answers of a model for one user from day to day, each with the day since which it holds';
+COMMENT ON FUNCTION walk(record, model, date, date) IS 'what a model answers for a user on a first day, and on each later day up to a last on which the answer is another';
+COMMENT ON TYPE replayed IS 'users of a layer on a day, and how many entered and left it since the day before';
+COMMENT ON FUNCTION replay_agg_transition(bytea, record, model, date, date, integer, date) IS 'transition function of replay_agg';
+COMMENT ON FUNCTION replay_agg_combine(bytea, bytea) IS 'combine function of replay_agg';
+COMMENT ON FUNCTION replay_agg_final(bytea) IS 'final function of replay_agg';
+COMMENT ON AGGREGATE replay_agg(record, model, date, date, integer, date) IS 'users of every layer of a model on the days of a grid, and how many entered and left since the day before';
 COMMENT ON FUNCTION row_expression(regclass, text, text) IS 'an expression for one row of a relation, checked: its text in canonical form, its type and its columns';
 
 -- Living layers.
@@ -3847,5 +4545,21 @@ COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[]) IS 'makes new cu
 COMMENT ON FUNCTION activate(text, integer) IS 'chooses the version that a registered model is refreshed by';
 COMMENT ON FUNCTION drop_model(text) IS 'drops a registered model with its members and history';
 COMMENT ON FUNCTION refresh(text, date, boolean) IS 'brings the members of a model up to a day: looks at new, changed and due users alone';
+COMMENT ON FUNCTION members(text, date) IS 'the members of a model with their metrics';
+COMMENT ON VIEW members_all IS 'the members of all models that the role may read';
+COMMENT ON FUNCTION layer_sizes(text, date, date) IS 'users of every layer of a model on each day, from its history';
+COMMENT ON VIEW layer_sizes IS 'users of every layer on each day, of all models that the role may read';
+COMMENT ON FUNCTION transitions(text, date, date) IS 'users by their layers on two days, and the net of the moves between two layers';
+COMMENT ON FUNCTION moves(text, date, date, text, text) IS 'every move between layers on the days after from_day up to to_day';
+COMMENT ON FUNCTION layer_at(text, text, date) IS 'the layer of a user on a day, from the history';
+COMMENT ON FUNCTION layers_at(text, text, date) IS 'the layers of a user on a day, from the history';
+COMMENT ON FUNCTION entered(text, text, bigint) IS 'who entered a layer after a change, which is the mark of the last poll';
+COMMENT ON FUNCTION "left"(text, text, bigint) IS 'who left a layer after a change, which is the mark of the last poll';
+COMMENT ON FUNCTION explain(text, text, date) IS 'why a user of a registered model is in his layer, and what is missing to others';
+COMMENT ON FUNCTION explain_text(text, text, date, text) IS 'the same for people';
+COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it; writes nothing';
+COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer did in the days after';
+COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
+COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';
 /* </end connected objects> */
 

@@ -23,7 +23,7 @@ AS $$
     FROM generate_series(1, (SELECT count(*) FROM strata._parts(model) WHERE part = 'ledger')) AS number
 $$;
 
--- Fills strata_examined with the users to look at: user_id, the first day of what changed, and what changed.
+-- Fills strata_examined with the users to look at, in the order in which they stand in the tables: user_id, the first day of what changed, and what changed.
 CREATE FUNCTION _examine(model models, day date, everyone boolean) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -47,7 +47,7 @@ BEGIN
     EXECUTE format($q$
         INSERT INTO pg_temp.strata_examined
         SELECT user_id, min(first_day), coalesce(bool_or(cause = 'event'), false), coalesce(bool_or(cause = 'merge'), false), coalesce(bool_or(cause = 'attribute'), false)
-        FROM (%s) AS u GROUP BY user_id
+        FROM (%s) AS u GROUP BY user_id ORDER BY user_id
         $q$, array_to_string(found_users, ' UNION ALL '));
     GET DIAGNOSTICS users = ROW_COUNT;
     RETURN users;
@@ -56,15 +56,17 @@ $$;
 
 -- Fills strata_answers with what a version says of the users in strata_examined on the days from .. to: a row for each day on which the answer is
 -- another, the last of which is how it stands.
-CREATE FUNCTION _answer(model models, definition model, from_day date, to_day date, cause text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION _answer(model models, definition model, from_day date, to_day date, cause text, few boolean) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     overlapping boolean := strata._is_overlapping(definition);
     users text := format($q$
-        SELECT x.*, m.user_id IS NOT NULL AS is_member, m.layer AS before_layer, m.layers AS before_layers
-        FROM pg_temp.strata_examined AS x LEFT JOIN %s AS m ON m.user_id = x.user_id$q$, strata._table(model, 'members'));
-    features text := strata._features(model, definition, users);
+        SELECT x.*, m.ctid AS place, m.layer AS before_layer, m.layers AS before_layers
+        FROM pg_temp.strata_examined AS x LEFT JOIN %s ON %s$q$,
+        CASE WHEN few THEN format('LATERAL (SELECT m.ctid, layer, layers FROM %s AS m WHERE m.user_id = x.user_id OFFSET 0) AS m', strata._table(model, 'members'))
+             ELSE strata._table(model, 'members') || ' AS m' END, CASE WHEN few THEN 'true' ELSE 'm.user_id = x.user_id' END);
+    features text := strata._features(model, definition, users, few => few);
     -- why a user moved, on a day on which he did
     reason text := CASE WHEN cause IS NOT NULL THEN quote_literal(cause) ELSE format($q$
         CASE WHEN NOT first_look AND %s THEN 'event'
@@ -74,12 +76,12 @@ DECLARE
              ELSE 'clock' END$q$, strata._happened(model, 'day')) END;
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE strata_answers (user_id %s, day date, layer text, layers text[], scores smallint[], next_change date,
-                    was_layer text, was_layers text[], cause text, is_last boolean, is_member boolean, present_from date) ON COMMIT DROP', model.key_type);
+                    was_layer text, was_layers text[], cause text, is_last boolean, place tid, present_from date) ON COMMIT DROP', model.key_type);
     IF from_day = to_day THEN
         EXECUTE format($q$
             INSERT INTO pg_temp.strata_answers
             SELECT user_id, day, (e).layer, (e).layers, (e).scores, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END,
-                   was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, true, is_member, present_from
+                   was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, true, place, present_from
             FROM (SELECT u.*, before_layer AS was_layer, before_layers AS was_layers, $2 AS day, $2 AS start_day, %3$s AS first_look, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e
                   FROM (%4$s) AS u OFFSET 0) AS answered
             $q$, CASE WHEN overlapping THEN '(e).layers IS DISTINCT FROM was_layers' ELSE '(e).layer IS DISTINCT FROM was_layer' END,
@@ -88,7 +90,7 @@ BEGIN
         -- who comes later is in no layer until then
         EXECUTE format($q$
             INSERT INTO pg_temp.strata_answers
-            SELECT user_id, day, layer, layers, scores, next_change, was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, is_last, is_member, present_from
+            SELECT user_id, day, layer, layers, scores, next_change, was_layer, was_layers, CASE WHEN %1$s THEN %2$s END, is_last, place, present_from
             FROM (
                 SELECT *, lag(layer, 1, before_layer) OVER steps AS was_layer, lag(layers, 1, before_layers) OVER steps AS was_layers, lead(day) OVER steps IS NULL AS is_last
                 FROM (
@@ -107,15 +109,36 @@ BEGIN
 END
 $$;
 
--- Writes the answers down: the changes into the history, how it stands into the members. Returns the changes by cause, and how many users
+-- One row of attributes is one user.
+CREATE FUNCTION _check_answers(model models) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    twice text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM strata._parts(model) WHERE part = 'attributes') THEN
+        RETURN;
+    END IF;
+    SELECT user_id INTO twice FROM pg_temp.strata_answers GROUP BY user_id, day HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the attributes of model "%" have more than one row for a user', model.name USING ERRCODE = 'cardinality_violation', DETAIL = format('User %s.', twice);
+    END IF;
+END
+$$;
+
+-- Writes the answers down: the changes into the history, how it stands into the members, which nobody else writes while the model is locked: they are
+-- still in their places. Returns the changes by cause, and how many users
 -- more there are.
 CREATE FUNCTION _write_answers(model models, definition model, version integer, OUT changes jsonb, OUT more bigint) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
     overlapping boolean := strata._is_overlapping(definition);
     members text := strata._table(model, 'members');
 BEGIN
+    PERFORM strata._check_answers(model);
     EXECUTE format($q$
         WITH changed AS (
             INSERT INTO %s (user_id, valid_from, layer, layers, previous_layer, previous_layers, cause, version)
@@ -128,16 +151,16 @@ BEGIN
         $q$, strata._table(model, 'history'), CASE WHEN overlapping THEN 'layers' ELSE 'NULL' END, CASE WHEN overlapping THEN 'was_layers' ELSE 'NULL' END,
         CASE WHEN overlapping THEN 'layers' ELSE 'layer' END)
     INTO changes, more USING version;
-    EXECUTE format('DELETE FROM %s AS m USING pg_temp.strata_answers AS a WHERE m.user_id = a.user_id AND a.is_last AND a.is_member AND a.present_from IS NULL', members);
+    EXECUTE format('DELETE FROM %s AS m USING pg_temp.strata_answers AS a WHERE m.ctid = a.place AND a.is_last AND a.present_from IS NULL', members);
     EXECUTE format($q$
         UPDATE %s AS m SET layer = a.layer, layers = a.layers, scores = a.scores, since = coalesce(a.since, m.since), next_change = a.next_change
         FROM %s AS a
-        WHERE m.user_id = a.user_id AND a.is_last AND a.is_member AND a.present_from IS NOT NULL
+        WHERE m.ctid = a.place AND a.is_last AND a.present_from IS NOT NULL
           AND (a.since IS NOT NULL OR m.next_change IS DISTINCT FROM a.next_change OR m.scores IS DISTINCT FROM a.scores OR m.layers IS DISTINCT FROM a.layers)
         $q$, members, strata._last_answers());
     EXECUTE format($q$
         INSERT INTO %s (user_id, layer, layers, scores, since, next_change)
-        SELECT user_id, layer, layers, scores, coalesce(since, day), next_change FROM %s AS a WHERE is_last AND NOT is_member AND present_from IS NOT NULL
+        SELECT user_id, layer, layers, scores, coalesce(since, day), next_change FROM %s AS a WHERE is_last AND place IS NULL AND present_from IS NOT NULL
         $q$, members, strata._last_answers());
     changes := coalesce(changes, '{}');
 END
@@ -171,8 +194,13 @@ BEGIN
         INSERT INTO %s (user_id, layer, layers, scores, since, next_change)
         SELECT user_id, (e).layer, (e).layers, (e).scores, $2, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END
         FROM (SELECT user_id, present_from, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e FROM (%s) AS u OFFSET 0) AS answered
+        ORDER BY user_id
         $q$, members, strata._features(model, definition, strata._all_users(model))) USING definition, day;
-    PERFORM strata._index_members(model);
+    BEGIN
+        PERFORM strata._index_members(model);
+    EXCEPTION WHEN unique_violation THEN
+        RAISE EXCEPTION 'the attributes of model "%" have more than one row for a user', model.name USING ERRCODE = 'cardinality_violation', DETAIL = SQLERRM;
+    END;
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', history, model.name || '_history_pkey');
     EXECUTE format('DROP INDEX %I.%I', model.schema_name, model.name || '_history_polled');
     EXECUTE format($q$
@@ -186,18 +214,6 @@ BEGIN
 END
 $$;
 
--- Of few users each is looked up, however large the tables are.
-CREATE FUNCTION _prefer_indexes(few boolean) RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM set_config('jit', 'off', true);
-    PERFORM set_config('enable_seqscan', CASE WHEN few THEN 'off' ELSE 'on' END, true);
-    PERFORM set_config('enable_mergejoin', CASE WHEN few THEN 'off' ELSE 'on' END, true);
-    PERFORM set_config('random_page_cost', CASE WHEN few THEN '0.05' ELSE '4' END, true);
-END
-$$;
-
 CREATE FUNCTION refresh(model text, as_of date DEFAULT NULL, "full" boolean DEFAULT false)
 RETURNS TABLE (
     refreshed text, day date, previous_day date, version integer, kind text, users bigint, examined bigint, new_users bigint, changed_users bigint, due_users bigint,
@@ -205,9 +221,6 @@ RETURNS TABLE (
 ) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET enable_seqscan = on
-SET enable_mergejoin = on
-SET random_page_cost = 4
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -215,6 +228,7 @@ DECLARE
     definition strata.model;
     started timestamptz := clock_timestamp();
     lap timestamptz := started;
+    few boolean;
 BEGIN
     day := coalesce(refresh.as_of, strata._today(m));
     IF NOT isfinite(day) THEN
@@ -258,13 +272,13 @@ BEGIN
         EXECUTE format('CREATE TEMPORARY TABLE strata_examined (user_id %s, first_day date, has_event boolean, has_merge boolean, has_attribute boolean) ON COMMIT DROP', m.key_type);
         examined := strata._examine(m, day, "full" OR m.as_of IS NULL);
         ANALYZE pg_temp.strata_examined;
-        PERFORM strata._prefer_indexes(examined * 8 < (SELECT greatest(c.reltuples, 1) FROM pg_class AS c WHERE c.oid = strata._table(m, 'members')::regclass));
+        few := examined * 8 < (SELECT c.reltuples FROM pg_class AS c WHERE c.oid = strata._table(m, 'members')::regclass);
         seconds := seconds || jsonb_build_object('find', round(extract(epoch FROM clock_timestamp() - lap), 4));
         lap := clock_timestamp();
         -- what happened is told by the version that told it so far
         definition := strata._version(m, coalesce(m.refreshed_version, m.active_version));
-        PERFORM strata._answer(m, definition, least(coalesce(m.as_of + 1, m.history_from, day), day), day, CASE WHEN m.as_of IS NULL THEN 'backfill' END);
-        SELECT count(*) FILTER (WHERE NOT is_member AND present_from IS NOT NULL) INTO new_users FROM pg_temp.strata_answers WHERE is_last;
+        PERFORM strata._answer(m, definition, least(coalesce(m.as_of + 1, m.history_from, day), day), day, CASE WHEN m.as_of IS NULL THEN 'backfill' END, few);
+        SELECT count(*) FILTER (WHERE place IS NULL AND present_from IS NOT NULL) INTO new_users FROM pg_temp.strata_answers WHERE is_last;
         SELECT count(*) FILTER (WHERE has_event OR has_merge OR has_attribute), count(*) FILTER (WHERE NOT (has_event OR has_merge OR has_attribute)) INTO changed_users, due_users FROM pg_temp.strata_examined;
         seconds := seconds || jsonb_build_object('evaluate', round(extract(epoch FROM clock_timestamp() - lap), 4));
         lap := clock_timestamp();
@@ -274,13 +288,12 @@ BEGIN
         lap := clock_timestamp();
         IF m.refreshed_version <> m.active_version THEN
             kind := 'full';
-            PERFORM strata._prefer_indexes(false);
             TRUNCATE pg_temp.strata_examined;
             EXECUTE format('INSERT INTO pg_temp.strata_examined (user_id) SELECT user_id FROM %s', strata._table(m, 'members'));
             GET DIAGNOSTICS examined = ROW_COUNT;
             ANALYZE pg_temp.strata_examined;
             definition := strata._version(m);
-            PERFORM strata._answer(m, definition, day, day, strata._cause_of_version(m));
+            PERFORM strata._answer(m, definition, day, day, strata._cause_of_version(m), false);
             SELECT changes || w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, m.active_version) AS w;
             DROP TABLE pg_temp.strata_answers;
             seconds := seconds || jsonb_build_object('version', round(extract(epoch FROM clock_timestamp() - lap), 4));

@@ -144,12 +144,12 @@ BEGIN
     EXECUTE format('CREATE INDEX ON %s (sync_id)', strata._table(source, 'changes'));
     EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'changes'), format('Users of source %s with changes that a model does not know of yet.', name));
     IF kind = 'events' THEN
-        EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL)', strata._table(source, 'ledger'), source.key_type);
+        EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL) WITH (fillfactor = 90)', strata._table(source, 'ledger'), source.key_type);
         EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'ledger'), format('Ledgers of source %s, of %s.', name, strata._relation(source)));
         EXECUTE format('CREATE TABLE %s (rejected_at timestamptz NOT NULL DEFAULT now(), change smallint NOT NULL, problem text NOT NULL, rejected_row jsonb NOT NULL)', strata._table(source, 'rejects'));
         EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'rejects'), format('Rows of %s that source %s cannot count: 1 came, -1 went.', strata._relation(source), name));
         IF map_id IS NOT NULL THEN
-            EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL, mapped %s)', strata._table(source, 'aliases'), base_type, source.key_type);
+            EXECUTE format('CREATE TABLE %s (user_id %s PRIMARY KEY, ledger strata.ledger NOT NULL, mapped %s) WITH (fillfactor = 90)', strata._table(source, 'aliases'), base_type, source.key_type);
             EXECUTE format('CREATE INDEX ON %s (mapped)', strata._table(source, 'aliases'));
             EXECUTE format('COMMENT ON TABLE %s IS %L', strata._table(source, 'aliases'), format('Ledgers of source %s by alias, and whose they are.', name));
             EXECUTE format('CREATE TABLE %s (sync_id bigint NOT NULL, user_id %s, first_day date, cause text NOT NULL)', strata._table(source, 'alias_changes'), base_type);
@@ -158,7 +158,7 @@ BEGIN
     END IF;
     IF source.capture = 'trigger' THEN
         PERFORM strata._make_queue(source);
-        PERFORM strata._attach_triggers(source);
+        PERFORM strata._attach_triggers(source, strata._members(source));
     END IF;
     RETURN source;
 END
@@ -322,7 +322,9 @@ DECLARE
     map strata.sources;
 BEGIN
     PERFORM strata._detach_triggers(source);
-    EXECUTE format('DROP FUNCTION IF EXISTS %s()', strata._table(source, 'capture'));
+    IF source.capture = 'trigger' THEN
+        EXECUTE format('DROP FUNCTION %s()', strata._table(source, 'capture'));
+    END IF;
     FOREACH ending IN ARRAY ARRAY['ledger', 'aliases', 'queue', 'changes', 'alias_changes', 'rejects'] LOOP
         IF to_regclass(strata._table(source, ending)) IS NOT NULL THEN
             EXECUTE format('DROP TABLE %s', strata._table(source, ending));

@@ -6,3 +6,4 @@
 ::pgrx::extension_sql_file!("../sql/sources.sql", name = "sources", requires = ["follow"]);
 ::pgrx::extension_sql_file!("../sql/living_models.sql", name = "living_models", requires = ["sources"]);
 ::pgrx::extension_sql_file!("../sql/refresh.sql", name = "refresh", requires = ["living_models"]);
+::pgrx::extension_sql_file!("../sql/readers.sql", name = "readers", requires = ["refresh"]);

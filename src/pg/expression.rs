@@ -104,7 +104,7 @@ fn check_relation(relation: pg_sys::Oid) {
     };
     // SAFETY: catalog look-ups.
     let (kind, may_read) = unsafe {
-        let granted = pg_sys::pg_class_aclcheck(relation, pg_sys::GetUserId(), pg_sys::ACL_SELECT.into());
+        let granted = pg_sys::pg_class_aclcheck(relation, pg_sys::GetUserId(), pg_sys::ACL_SELECT as pg_sys::AclMode);
         (pg_sys::get_rel_relkind(relation) as u8, granted == pg_sys::AclResult::ACLCHECK_OK)
     };
     if !WITH_ROWS.contains(&kind) {

@@ -68,6 +68,49 @@ SELECT walk(users, model, '2024-02-01', 'infinity') FROM users, models;
 SELECT walk(users, model, '2024-02-01', '5874897-12-31') FROM users, models WHERE models.name = 'daily' AND users.name = 'ann';
 SELECT walk(users, preset('rfm_eleven'), '2024-02-01', '2024-02-02') FROM users;
 
+-- A replay: the users of every layer on the days of a grid, and who came and went since the day before.
+CREATE TABLE there (name text, since date);
+INSERT INTO there VALUES ('ann', NULL), ('bob', '2024-02-15'), ('cem', '2024-03-01'), ('dee', '-infinity'), ('eva', NULL);
+SELECT r.* FROM models, LATERAL (SELECT replay_agg(users, model, '2024-02-01', '2024-06-30', 30, since) FROM users JOIN there USING (name)) AS a (replayed), unnest(replayed) AS r WHERE models.name = 'paths';
+SELECT r.* FROM models, LATERAL (SELECT replay_agg(users, model, '2024-04-26', '2024-04-30', 1, NULL) FROM users) AS a (replayed), unnest(replayed) AS r WHERE models.name = 'overlap';
+-- It counts what evaluating every user on every day shows, and each day is the day before with who came and without who went.
+CREATE TABLE many AS
+SELECT n AS name, n % 11 = 0 AS is_test, CASE WHEN n % 5 > 0 THEN DATE '2024-01-10' + n % 200 END AS since,
+       (SELECT ledger_agg(DATE '2023-10-01' + (n * 131 + k * k * 37) % 500, (n * 7 + k * 13) % 170 - 12) FROM generate_series(1, n % 9) AS k) AS orders
+FROM generate_series(1, 300) AS n;
+CREATE TABLE replays AS SELECT models.name AS model, step, r.*
+FROM models, (VALUES (1), (7), (1000)) AS steps (step), LATERAL (SELECT replay_agg(many, model, '2024-01-01', '2024-12-31', step, since) FROM many) AS a (replayed), unnest(replayed) AS r;
+WITH days AS (
+    SELECT models.name AS model, d::date AS day, l.layer, count(*) AS users
+    FROM models, many, generate_series(DATE '2024-01-01', DATE '2024-12-31', interval '1 day') AS d, evaluate(many, model, d::date) AS e,
+         unnest(CASE WHEN e.layer IS NULL THEN e.layers ELSE ARRAY[e.layer] END) AS l (layer)
+    WHERE since IS NULL OR since <= d GROUP BY 1, 2, 3),
+steps AS (SELECT *, users - lag(users, 1, users) OVER (PARTITION BY model, step, layer ORDER BY day) AS change FROM replays)
+SELECT step, count(*), count(DISTINCT day) AS days, count(*) FILTER (WHERE steps.users IS DISTINCT FROM coalesce(days.users, 0)) AS differ, count(*) FILTER (WHERE entered - left_users <> change) AS leaps
+FROM steps LEFT JOIN days USING (model, day, layer) GROUP BY step ORDER BY step;
+-- Parts merge.
+SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+ALTER TABLE many SET (parallel_workers = 2);
+SELECT model AS paths FROM models WHERE name = 'paths' \gset
+EXPLAIN (COSTS OFF) SELECT replay_agg(many, preset('lifecycle'), '2024-01-01', '2024-12-31', 1, since) FROM many;
+SELECT count(*), count(*) FILTER (WHERE (s.users, s.entered, s.left_users) IS DISTINCT FROM (r.users, r.entered, r.left_users)) AS differ
+FROM (SELECT replay_agg(many, :'paths', '2024-01-01', '2024-12-31', 1, since) FROM many) AS a (replayed), unnest(replayed) AS r JOIN replays AS s USING (day, layer) WHERE s.model = 'paths' AND s.step = 1;
+RESET max_parallel_workers_per_gather; RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
+-- Nobody, no days, NULL, and what is refused.
+SELECT replay_agg(users, model, '2024-02-01', '2024-02-03', 1, NULL) IS NULL AS no_rows, (SELECT replay_agg(NULL::users, model, '2024-02-01', '2024-02-03', 1, NULL) FROM models) IS NULL AS no_row FROM users, models WHERE false;
+SELECT replay_agg(users, model, '2024-02-02', '2024-02-01', 1, NULL) AS no_days FROM users, models WHERE models.name = 'paths';
+SELECT replay_agg(users, model, '2024-02-02', '2024-02-02', 1, 'infinity') AS not_yet FROM users, models WHERE models.name = 'paths';
+SELECT replay_agg(users, model, '2024-02-02', '2024-02-01', 0, NULL) FROM users, models;
+SELECT replay_agg(users, model, '2024-02-02', '2024-02-01', NULL, NULL) FROM users, models;
+SELECT replay_agg(users, model, NULL, '2024-02-01', 1, NULL) FROM users, models;
+SELECT replay_agg(users, NULL, '2024-02-02', '2024-02-01', 1, NULL) FROM users;
+SELECT replay_agg(users, model, '2024-02-02', '2024-02-03', 1, NULL) FROM users, models;
+SELECT replay_agg(users, model, '2024-02-02', DATE '2024-02-03' + (users.name = 'cem')::int, 1, NULL) FROM users, models WHERE models.name = 'paths';
+SELECT replay_agg(users, model, '0001-01-01', '2024-02-03', 1, NULL) FROM users, models WHERE models.name = 'paths';
+SELECT replay_agg_final('\x0106'::bytea);
+SELECT replay_agg_final(calibrated::bytea) FROM (SELECT '\x01060000') AS x (calibrated);
+SELECT replay_agg_combine('', '');
+
 -- Expressions for one row: what is safe to put into a query comes back with every name qualified, its type and its columns.
 CREATE TABLE orders ("Order No" bigint, customer_id integer, ordered_at timestamptz, placed timestamp, amount numeric(12, 2), discount double precision, note text, gone integer);
 ALTER TABLE orders DROP COLUMN gone;
@@ -118,4 +161,4 @@ DROP FUNCTION pair, looked_up, taxed;
 DROP DOMAIN money_amount;
 DROP MATERIALIZED VIEW kept;
 DROP VIEW recent;
-DROP TABLE parted, orders, users, models;
+DROP TABLE parted, orders, users, models, there, many, replays;

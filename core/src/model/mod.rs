@@ -21,6 +21,7 @@ mod json;
 mod lifecycle;
 mod order;
 mod preset;
+mod replay;
 pub mod rule;
 pub mod scheme;
 
@@ -32,6 +33,7 @@ pub use definition::{
 pub use error::ModelError;
 pub use lifecycle::Lifecycle;
 pub use preset::{Preset, preset, presets};
+pub use replay::{Grid, Replay, ReplayRef, Replayed};
 pub use rule::clock::Step;
 pub use rule::describe::describe;
 pub use rule::evaluate::{Answer, Evaluation, Facts, Room};
@@ -59,6 +61,16 @@ pub struct Model {
     readings: Vec<(usize, Option<i32>)>,
     /// The places of the metrics that calibration collects, ascending.
     calibrated_metrics: Vec<usize>,
+    /// The scores that the layers depend on, by their places.
+    layer_scores: Vec<LayerScore>,
+}
+
+/// A score that the layers depend on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LayerScore {
+    pub(crate) place: usize,
+    /// Whether it depends on other scores itself.
+    pub(crate) rests_on_scores: bool,
 }
 
 /// A metric, or an earlier score, cut into 1..=bins.
@@ -150,8 +162,10 @@ impl Model {
             dimensions: checked.dimensions,
             layers: checked.layers,
             readings: checked.readings,
+            layer_scores: Vec::new(),
             definition: definition.clone(),
         };
+        let model = Self { layer_scores: model.scores_of_layers(), ..model };
         model.print_into(&mut definition, &checked.requires);
         let rewritten = definition != model.definition;
         let model = Self { definition, ..model };
@@ -318,7 +332,6 @@ impl Model {
             day: false,
             uncalibrated: Vec::new(),
         };
-        let mut seen = HashSet::new();
         let mut open: Vec<&Expr> = self.population.iter().collect();
         let mut names: Vec<Name> = Vec::new();
         if matches!(asked, Asked::Layers | Asked::Everything) {
@@ -335,40 +348,76 @@ impl Model {
             }
             Asked::Layers | Asked::Metrics => {}
         }
-        loop {
-            while let Some(name) = names.pop() {
-                if !seen.insert(name) {
-                    continue;
-                }
-                match name {
-                    Name::Metric(place) if !given_metrics[place] => open.push(&self.metrics[place]),
-                    Name::Score(place) if !given_scores[place] => {
-                        if self.scores[place].cuts.is_none() {
-                            needs.uncalibrated.push(place);
-                        }
-                        open.push(&self.scores[place].of);
-                    }
-                    Name::Attribute(place) => needs.attributes[place] = true,
-                    Name::Dimension(place) => {
-                        open.extend(self.dimensions[place].layers.iter().filter_map(|layer| layer.when.as_ref()));
-                    }
-                    _ => {}
-                }
+        let is_given = |name: Name| match name {
+            Name::Metric(place) => given_metrics[place],
+            Name::Score(place) => given_scores[place],
+            _ => false,
+        };
+        let found = self.names_below(open, names, is_given, |part| match part {
+            Expr::Reading { source, .. } => {
+                needs.sources[*source] = true;
+                needs.day = true;
             }
-            let Some(expr) = open.pop() else { break };
-            expr.walk(&mut |part| match part {
-                Expr::Name(name) => names.push(*name),
-                Expr::CodeIn { scores, .. } => names.extend(scores.iter().map(|score| Name::Score(*score))),
-                Expr::Reading { source, .. } => {
-                    needs.sources[*source] = true;
-                    needs.day = true;
+            Expr::AsOf | Expr::Calendar { .. } => needs.day = true,
+            _ => {}
+        });
+        for name in found {
+            match name {
+                Name::Attribute(place) => needs.attributes[place] = true,
+                Name::Score(place) if !given_scores[place] && self.scores[place].cuts.is_none() => {
+                    needs.uncalibrated.push(place);
                 }
-                Expr::AsOf | Expr::Calendar { .. } => needs.day = true,
                 _ => {}
-            });
+            }
         }
         needs.uncalibrated.sort_unstable();
         needs
+    }
+
+    /// The names that expressions depend on, directly or through other names; `each` sees all their parts. Nothing is
+    /// looked for below a name that is given.
+    fn names_below<'m>(
+        &'m self,
+        mut open: Vec<&'m Expr>,
+        mut names: Vec<Name>,
+        is_given: impl Fn(Name) -> bool,
+        mut each: impl FnMut(&Expr),
+    ) -> HashSet<Name> {
+        let mut seen = HashSet::new();
+        loop {
+            while let Some(name) = names.pop() {
+                if !seen.insert(name) || is_given(name) {
+                    continue;
+                }
+                match name {
+                    Name::Metric(place) => open.push(&self.metrics[place]),
+                    Name::Score(place) => open.push(&self.scores[place].of),
+                    Name::Dimension(place) => {
+                        open.extend(self.dimensions[place].layers.iter().filter_map(|layer| layer.when.as_ref()));
+                    }
+                    Name::Parameter(_) | Name::Attribute(_) => {}
+                }
+            }
+            let Some(expr) = open.pop() else { return seen };
+            expr.walk(&mut |part| {
+                match part {
+                    Expr::Name(name) => names.push(*name),
+                    Expr::CodeIn { scores, .. } => names.extend(scores.iter().map(|score| Name::Score(*score))),
+                    _ => {}
+                }
+                each(part);
+            });
+        }
+    }
+
+    /// The scores that the layers depend on.
+    fn scores_of_layers(&self) -> Vec<LayerScore> {
+        let names_below = |open: Vec<&Expr>| self.names_below(open, Vec::new(), |_| false, |_| ());
+        let names = names_below(self.layers.iter().filter_map(|layer| layer.when.as_ref()).collect());
+        let found = (0..self.scores.len()).filter(|place| names.contains(&Name::Score(*place)));
+        let is_score = |name: &Name| matches!(name, Name::Score(_));
+        let on_scores = |place: usize| names_below(vec![&self.scores[place].of]).iter().any(is_score);
+        found.map(|place| LayerScore { place, rests_on_scores: on_scores(place) }).collect()
     }
 
     /// The metric below a chain of scores of scores.
