@@ -81,7 +81,7 @@ DECLARE
 BEGIN
     -- the columns as they stand, without checks and lengths: nothing that the relation took is refused here
     EXECUTE format('CREATE TABLE %s (change smallint NOT NULL, %s)', queue, (
-        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, NULL),
+        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, -1),
             CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END), ', ' ORDER BY a.attnum)
         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
              LEFT JOIN pg_collation AS c ON c.oid = a.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace

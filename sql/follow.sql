@@ -41,7 +41,7 @@ AS $$
 DECLARE
     found_type text;
 BEGIN
-    SELECT format_type(atttypid, NULL) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
+    SELECT format_type(atttypid, -1) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
     RETURN found_type;
 END
 $$;
@@ -98,7 +98,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parameters text := (
-        SELECT string_agg(format('%I %s', attname, format_type(atttypid, NULL)), ', ' ORDER BY attnum)
+        SELECT string_agg(format('%I %s', attname, format_type(atttypid, -1)), ', ' ORDER BY attnum)
         FROM pg_attribute WHERE attrelid = strata._present_relation(source) AND attname = ANY (source.columns));
     listed text := (
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
