@@ -128,9 +128,9 @@ DECLARE
     rejected bigint;
 BEGIN
     EXECUTE format($q$
-        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s),
+        WITH bad AS MATERIALIZED (SELECT q.ctid AS place, %1$s AS problem FROM %2$s AS q),
         gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
-                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
+                 RETURNING q.strata_change AS change, b.problem, to_jsonb(q) - 'strata_change' AS rejected_row)
         INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
         $q$, strata._make_problem(source), queue, strata._table(source, 'rejects'));
     GET DIAGNOSTICS rejected = ROW_COUNT;
@@ -150,12 +150,11 @@ DECLARE
 BEGIN
     EXECUTE format($q$
         WITH bad AS MATERIALIZED (
-            SELECT problem, to_jsonb(r) AS rejected_row
-            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s) AS p, LATERAL (SELECT p.strata_problem AS problem, %5$s) AS r
-            WHERE problem IS NOT NULL
-        ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
-        INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
+            SELECT strata_problem AS problem, to_jsonb(p) - 'strata_problem' AS rejected_row
+            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s) AS p WHERE strata_problem IS NOT NULL
+        ), again AS (DELETE FROM %5$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row)
+        INSERT INTO %5$s (change, problem, rejected_row) SELECT 1, problem, rejected_row FROM bad
+        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), rejects);
     RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
 END
 $$;
@@ -168,13 +167,13 @@ DECLARE
     aggregate text := strata._ledger_agg_of(source);
     clauses text := format($q$
         taken AS (DELETE FROM %s RETURNING *),
-        events AS MATERIALIZED (%s AND change <> 0),
-        guests AS (SELECT sum(change) AS guests FROM events WHERE user_id IS NULL),
+        events AS MATERIALIZED (%s AND strata_change <> 0),
+        guests AS (SELECT sum(strata_change) AS guests FROM events WHERE user_id IS NULL),
         marks AS (SELECT NULL::text AS mark),
         moved AS (
-            SELECT user_id, %s FILTER (WHERE change = 1) AS added, %s FILTER (WHERE change = -1) AS removed
+            SELECT user_id, %s FILTER (WHERE strata_change = 1) AS added, %s FILTER (WHERE strata_change = -1) AS removed
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
-        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
+        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', strata_change'), aggregate, aggregate);
     counted text := format($q$
         SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
         FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
@@ -334,13 +333,13 @@ BEGIN
         IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
             PERFORM strata._put_in_place(source);
             source.relations := strata._names(strata._members(source));
-            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+            EXECUTE format('INSERT INTO %s (strata_change) VALUES (0)', strata._table(source, 'queue'));
         END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
             SELECT %s, user_id, 'attribute'
-            FROM (SELECT CASE WHEN change <> 0 THEN %s END AS user_id, change FROM taken) AS t WHERE change = 0 OR user_id IS NOT NULL GROUP BY user_id
+            FROM (SELECT CASE WHEN strata_change <> 0 THEN %s END AS user_id, strata_change FROM taken) AS t WHERE strata_change = 0 OR user_id IS NOT NULL GROUP BY user_id
             $q$, strata._table(source, 'queue'), changes, source.sync_id, source.user_expression);
         GET DIAGNOSTICS changed = ROW_COUNT;
         source.changed := changed;
@@ -380,7 +379,7 @@ DECLARE
     truncated boolean;
     added regclass;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
     IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
         PERFORM strata._put_in_place(source);
         RETURN strata._recount(source);

@@ -282,9 +282,9 @@ BEGIN
         PERFORM strata._sync(s);
         s := strata._own_source(verify.source);
         pending := format($q$
-            SELECT p.user_id, %1$s FILTER (WHERE change = 1) AS added, %1$s FILTER (WHERE change = -1) AS removed
-            FROM (%2$s AND change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
-            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', change'));
+            SELECT p.user_id, %1$s FILTER (WHERE strata_change = 1) AS added, %1$s FILTER (WHERE strata_change = -1) AS removed
+            FROM (%2$s AND strata_change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
+            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', strata_change'));
     END IF;
     BEGIN
         RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
