@@ -396,6 +396,7 @@ $$;
 -- Brings a source that is locked up to date.
 CREATE FUNCTION _sync(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     problem text := strata._capture_problem(source);
@@ -429,6 +430,7 @@ $$;
 -- Counts all rows of a source that is locked, for the first time or anew.
 CREATE FUNCTION _count_all(source sources) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     map strata.sources;
