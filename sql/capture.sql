@@ -80,8 +80,8 @@ DECLARE
     listed text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(source.columns) AS c);
 BEGIN
     -- the columns as they stand, without checks and lengths: nothing that the relation took is refused here
-    EXECUTE format('CREATE TABLE %s (change smallint NOT NULL, %s)', queue, (
-        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, NULL),
+    EXECUTE format('CREATE TABLE %s (strata_change smallint NOT NULL, %s)', queue, (
+        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, -1),
             CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END), ', ' ORDER BY a.attnum)
         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
              LEFT JOIN pg_collation AS c ON c.oid = a.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace
@@ -91,19 +91,19 @@ BEGIN
         CREATE FUNCTION %1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT 1, %3$s FROM strata_new;
             ELSIF TG_OP = 'UPDATE' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
             ELSIF TG_OP = 'DELETE' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT -1, %3$s FROM strata_old;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old;
             ELSE
-                INSERT INTO %2$s (change) VALUES (0);
+                INSERT INTO %2$s (strata_change) VALUES (0);
             END IF;
             RETURN NULL;
         EXCEPTION WHEN OTHERS THEN
             -- a column has another name or type than it had, or there is no queue: that is for the next sync to say, not for those who write
             BEGIN
-                INSERT INTO %2$s (change) VALUES (0);
+                INSERT INTO %2$s (strata_change) VALUES (0);
             EXCEPTION WHEN OTHERS THEN
                 RAISE WARNING 'source %4$s: %%', SQLERRM;
             END;

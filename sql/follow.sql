@@ -41,7 +41,7 @@ AS $$
 DECLARE
     found_type text;
 BEGIN
-    SELECT format_type(atttypid, NULL) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
+    SELECT format_type(atttypid, -1) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
     RETURN found_type;
 END
 $$;
@@ -98,7 +98,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parameters text := (
-        SELECT string_agg(format('%I %s', attname, format_type(atttypid, NULL)), ', ' ORDER BY attnum)
+        SELECT string_agg(format('%I %s', attname, format_type(atttypid, -1)), ', ' ORDER BY attnum)
         FROM pg_attribute WHERE attrelid = strata._present_relation(source) AND attname = ANY (source.columns));
     listed text := (
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
@@ -162,9 +162,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format($q$
-        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s WHERE change <> 0),
+        WITH bad AS MATERIALIZED (SELECT q.ctid AS place, %1$s AS problem FROM %2$s AS q WHERE strata_change <> 0),
         gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
-                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
+                 RETURNING q.strata_change AS change, b.problem, to_jsonb(q) - 'strata_change' AS rejected_row)
         INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
         $q$, problem, strata._table(source, 'queue'), strata._table(source, 'rejects'));
 END
@@ -196,13 +196,13 @@ DECLARE
     aggregate text := strata._ledger_agg_of(source);
     clauses text := format($q$
         taken AS (DELETE FROM %s RETURNING *),
-        events AS MATERIALIZED (%s AND change <> 0),
-        guests AS (SELECT sum(change) AS guests FROM events WHERE user_id IS NULL),
+        events AS MATERIALIZED (%s AND strata_change <> 0),
+        guests AS (SELECT sum(strata_change) AS guests FROM events WHERE user_id IS NULL),
         marks AS (SELECT NULL::text AS mark),
         moved AS (
-            SELECT user_id, %s FILTER (WHERE change = 1) AS added, %s FILTER (WHERE change = -1) AS removed
+            SELECT user_id, %s FILTER (WHERE strata_change = 1) AS added, %s FILTER (WHERE strata_change = -1) AS removed
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
-        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
+        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', strata_change'), aggregate, aggregate);
     counted text := format($q$
         SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
         FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
@@ -370,13 +370,13 @@ BEGIN
         IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
             PERFORM strata._put_in_place(source);
             source.relations := strata._names(strata._members(source));
-            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+            EXECUTE format('INSERT INTO %s (strata_change) VALUES (0)', strata._table(source, 'queue'));
         END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
             SELECT %s, user_id, 'attribute'
-            FROM (SELECT CASE WHEN change <> 0 THEN %s END AS user_id, change FROM taken) AS t WHERE change = 0 OR user_id IS NOT NULL GROUP BY user_id
+            FROM (SELECT CASE WHEN strata_change <> 0 THEN %s END AS user_id, strata_change FROM taken) AS t WHERE strata_change = 0 OR user_id IS NOT NULL GROUP BY user_id
             $q$, strata._table(source, 'queue'), changes, source.sync_id, source.user_expression);
         GET DIAGNOSTICS changed = ROW_COUNT;
         source.changed := changed;
@@ -416,7 +416,7 @@ DECLARE
     truncated boolean;
     added regclass;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
     IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
         PERFORM strata._put_in_place(source);
         RETURN strata._recount(source);
@@ -433,6 +433,7 @@ $$;
 -- Brings a source that is locked up to date.
 CREATE FUNCTION _sync(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     problem text := strata._capture_problem(source);
@@ -467,6 +468,7 @@ $$;
 -- Counts all rows of a source that is locked, for the first time or anew.
 CREATE FUNCTION _count_all(source sources) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     map strata.sources;

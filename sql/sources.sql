@@ -123,8 +123,8 @@ BEGIN
         RAISE EXCEPTION 'a margin is of use only with capture => ''column''' USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' ELSE format_type(user_type, NULL) END;
-    IF base_type <> format_type(user_type, NULL) THEN
+    base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE format_type(user_type, -1) END;
+    IF base_type <> format_type(user_type, -1) THEN
         source.user_expression := format('(%s)::%s', source.user_expression, base_type);
     END IF;
     source.name := name;
@@ -205,7 +205,7 @@ DECLARE
 BEGIN
     IF user_map IS NOT NULL THEN
         map := strata._register_source(name || '_map', 'users', user_map, map_alias, NULL, NULL, NULL, NULL, 'auto', NULL, NULL, schema, caller_path);
-        SELECT c.canonical, CASE c.expression_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' ELSE c.expression_type::text END
+        SELECT c.canonical, CASE c.expression_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE c.expression_type::text END
         INTO map_expression, map_type FROM strata._checked_expression(user_map, map_user, 'map_user', caller_path, '{}') AS c;
     END IF;
     added := strata._register_source(name, 'events', relation, user_column, time_column, amount_expression, where_clause, time_zone, capture, mark_column, margin, schema,
@@ -284,9 +284,9 @@ BEGIN
         PERFORM strata._sync(s);
         s := strata._own_source(verify.source);
         pending := format($q$
-            SELECT p.user_id, %1$s FILTER (WHERE change = 1) AS added, %1$s FILTER (WHERE change = -1) AS removed
-            FROM (%2$s AND change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
-            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', change'));
+            SELECT p.user_id, %1$s FILTER (WHERE strata_change = 1) AS added, %1$s FILTER (WHERE strata_change = -1) AS removed
+            FROM (%2$s AND strata_change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
+            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', strata_change'));
     END IF;
     FOR attempt IN 1..3 LOOP
         BEGIN
