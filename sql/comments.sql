@@ -345,3 +345,5 @@ COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every 
 COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer did in the days after';
 COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
 COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';
+COMMENT ON FUNCTION schedule(text, text) IS 'refreshes a model by pg_cron, at the times of a cron expression in GMT';
+COMMENT ON FUNCTION unschedule(text) IS 'ends the refreshes of a model by pg_cron';

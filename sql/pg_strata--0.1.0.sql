@@ -1612,8 +1612,8 @@ DECLARE
     listed text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(source.columns) AS c);
 BEGIN
     -- the columns as they stand, without checks and lengths: nothing that the relation took is refused here
-    EXECUTE format('CREATE TABLE %s (change smallint NOT NULL, %s)', queue, (
-        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, NULL),
+    EXECUTE format('CREATE TABLE %s (strata_change smallint NOT NULL, %s)', queue, (
+        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, -1),
             CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END), ', ' ORDER BY a.attnum)
         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
              LEFT JOIN pg_collation AS c ON c.oid = a.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace
@@ -1623,19 +1623,19 @@ BEGIN
         CREATE FUNCTION %1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT 1, %3$s FROM strata_new;
             ELSIF TG_OP = 'UPDATE' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
             ELSIF TG_OP = 'DELETE' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT -1, %3$s FROM strata_old;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old;
             ELSE
-                INSERT INTO %2$s (change) VALUES (0);
+                INSERT INTO %2$s (strata_change) VALUES (0);
             END IF;
             RETURN NULL;
         EXCEPTION WHEN OTHERS THEN
             -- a column has another name or type than it had, or there is no queue: that is for the next sync to say, not for those who write
             BEGIN
-                INSERT INTO %2$s (change) VALUES (0);
+                INSERT INTO %2$s (strata_change) VALUES (0);
             EXCEPTION WHEN OTHERS THEN
                 RAISE WARNING 'source %4$s: %%', SQLERRM;
             END;
@@ -1777,7 +1777,7 @@ AS $$
 DECLARE
     found_type text;
 BEGIN
-    SELECT format_type(atttypid, NULL) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
+    SELECT format_type(atttypid, -1) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
     RETURN found_type;
 END
 $$;
@@ -1834,7 +1834,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parameters text := (
-        SELECT string_agg(format('%I %s', attname, format_type(atttypid, NULL)), ', ' ORDER BY attnum)
+        SELECT string_agg(format('%I %s', attname, format_type(atttypid, -1)), ', ' ORDER BY attnum)
         FROM pg_attribute WHERE attrelid = strata._present_relation(source) AND attname = ANY (source.columns));
     listed text := (
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
@@ -1898,9 +1898,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format($q$
-        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s WHERE change <> 0),
+        WITH bad AS MATERIALIZED (SELECT q.ctid AS place, %1$s AS problem FROM %2$s AS q WHERE strata_change <> 0),
         gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
-                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
+                 RETURNING q.strata_change AS change, b.problem, to_jsonb(q) - 'strata_change' AS rejected_row)
         INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
         $q$, problem, strata._table(source, 'queue'), strata._table(source, 'rejects'));
 END
@@ -1932,13 +1932,13 @@ DECLARE
     aggregate text := strata._ledger_agg_of(source);
     clauses text := format($q$
         taken AS (DELETE FROM %s RETURNING *),
-        events AS MATERIALIZED (%s AND change <> 0),
-        guests AS (SELECT sum(change) AS guests FROM events WHERE user_id IS NULL),
+        events AS MATERIALIZED (%s AND strata_change <> 0),
+        guests AS (SELECT sum(strata_change) AS guests FROM events WHERE user_id IS NULL),
         marks AS (SELECT NULL::text AS mark),
         moved AS (
-            SELECT user_id, %s FILTER (WHERE change = 1) AS added, %s FILTER (WHERE change = -1) AS removed
+            SELECT user_id, %s FILTER (WHERE strata_change = 1) AS added, %s FILTER (WHERE strata_change = -1) AS removed
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
-        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
+        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', strata_change'), aggregate, aggregate);
     counted text := format($q$
         SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
         FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
@@ -2106,13 +2106,13 @@ BEGIN
         IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
             PERFORM strata._put_in_place(source);
             source.relations := strata._names(strata._members(source));
-            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+            EXECUTE format('INSERT INTO %s (strata_change) VALUES (0)', strata._table(source, 'queue'));
         END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
             SELECT %s, user_id, 'attribute'
-            FROM (SELECT CASE WHEN change <> 0 THEN %s END AS user_id, change FROM taken) AS t WHERE change = 0 OR user_id IS NOT NULL GROUP BY user_id
+            FROM (SELECT CASE WHEN strata_change <> 0 THEN %s END AS user_id, strata_change FROM taken) AS t WHERE strata_change = 0 OR user_id IS NOT NULL GROUP BY user_id
             $q$, strata._table(source, 'queue'), changes, source.sync_id, source.user_expression);
         GET DIAGNOSTICS changed = ROW_COUNT;
         source.changed := changed;
@@ -2152,7 +2152,7 @@ DECLARE
     truncated boolean;
     added regclass;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
     IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
         PERFORM strata._put_in_place(source);
         RETURN strata._recount(source);
@@ -2169,6 +2169,7 @@ $$;
 -- Brings a source that is locked up to date.
 CREATE FUNCTION _sync(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     problem text := strata._capture_problem(source);
@@ -2203,6 +2204,7 @@ $$;
 -- Counts all rows of a source that is locked, for the first time or anew.
 CREATE FUNCTION _count_all(source sources) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     map strata.sources;
@@ -2402,8 +2404,8 @@ BEGIN
         RAISE EXCEPTION 'a margin is of use only with capture => ''column''' USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' ELSE format_type(user_type, NULL) END;
-    IF base_type <> format_type(user_type, NULL) THEN
+    base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE format_type(user_type, -1) END;
+    IF base_type <> format_type(user_type, -1) THEN
         source.user_expression := format('(%s)::%s', source.user_expression, base_type);
     END IF;
     source.name := name;
@@ -2484,7 +2486,7 @@ DECLARE
 BEGIN
     IF user_map IS NOT NULL THEN
         map := strata._register_source(name || '_map', 'users', user_map, map_alias, NULL, NULL, NULL, NULL, 'auto', NULL, NULL, schema, caller_path);
-        SELECT c.canonical, CASE c.expression_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' ELSE c.expression_type::text END
+        SELECT c.canonical, CASE c.expression_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE c.expression_type::text END
         INTO map_expression, map_type FROM strata._checked_expression(user_map, map_user, 'map_user', caller_path, '{}') AS c;
     END IF;
     added := strata._register_source(name, 'events', relation, user_column, time_column, amount_expression, where_clause, time_zone, capture, mark_column, margin, schema,
@@ -2563,9 +2565,9 @@ BEGIN
         PERFORM strata._sync(s);
         s := strata._own_source(verify.source);
         pending := format($q$
-            SELECT p.user_id, %1$s FILTER (WHERE change = 1) AS added, %1$s FILTER (WHERE change = -1) AS removed
-            FROM (%2$s AND change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
-            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', change'));
+            SELECT p.user_id, %1$s FILTER (WHERE strata_change = 1) AS added, %1$s FILTER (WHERE strata_change = -1) AS removed
+            FROM (%2$s AND strata_change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
+            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', strata_change'));
     END IF;
     FOR attempt IN 1..3 LOOP
         BEGIN
@@ -2978,7 +2980,7 @@ BEGIN
     PERFORM set_config('search_path', caller_path, true);
     EXECUTE pg_catalog.format('SELECT pg_catalog.pg_typeof(k)::pg_catalog.text FROM (SELECT) AS one LEFT JOIN (SELECT (%s) AS k FROM %s AS r LIMIT 0) AS u ON true', user_column, relation) INTO found_type;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' ELSE found_type END;
+    RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' WHEN 'character' THEN 'text' ELSE found_type END;
 END
 $$;
 
@@ -3558,7 +3560,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT format('%L::%s', user_id, model.key_type::regtype) $$;
 
 -- The query of _features, where everything that it reads is there for the caller.
-CREATE FUNCTION _readable_features(model models, definition model, users text) RETURNS text STABLE LANGUAGE plpgsql
+CREATE FUNCTION _readable_features(model models, definition model, users text, few boolean DEFAULT false) RETURNS text STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -3573,9 +3575,9 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'model "%" is not connected with a source "%"', model.name, missing USING
             ERRCODE = 'undefined_object',
-            HINT = coalesce(format('It is connected with: %s.', nullif(array_to_string(connected, ', '), '')), 'It is connected with none.');
+            HINT = coalesce('It is connected with: ' || nullif(array_to_string(connected, ', '), '') || '.', 'It is connected with none.');
     END IF;
-    RETURN strata._features(model, definition, users);
+    RETURN strata._features(model, definition, users, few => few);
 END
 $$;
 
@@ -3770,37 +3772,37 @@ GRANT SELECT ON layer_sizes TO PUBLIC;
 
 -- Who moved.
 
--- Of the days between only who moved is looked at: the first step says where he was, the last where he is; all others stayed.
+-- Of the days between only who moved is looked at: his first step says where he was, his last where he is; all others stayed. A user's steps have
+-- ascending numbers. A number and the place of the layer among all of them make one integer, whose least and greatest are found without sorting.
 CREATE FUNCTION transitions(model text, from_day date, to_day date) RETURNS TABLE (from_layer text, to_layer text, users bigint, net bigint) STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     m strata.models := strata._model(transitions.model);
+    names text[] := strata._layers_ever(m);
+    factor bigint := cardinality(names) + 1;
 BEGIN
     PERFORM strata._check_days(transitions.from_day, transitions.to_day);
     PERFORM strata._check_exclusive(m, 'nobody moves from one to another', 'strata.compare_models and strata.layer_sizes count each layer on its own.');
     RETURN QUERY EXECUTE format($q$
-        WITH steps AS MATERIALIZED (
-            SELECT user_id, valid_from, change_id, layer, previous_layer FROM %1$s WHERE valid_from > $1 AND valid_from <= $2
-        ), moved AS (
-            SELECT f.previous_layer AS from_layer, l.layer AS to_layer, count(*) AS users
-            FROM (SELECT DISTINCT ON (user_id) user_id, previous_layer FROM steps ORDER BY user_id, valid_from, change_id) AS f
-                 JOIN (SELECT DISTINCT ON (user_id) user_id, layer FROM steps ORDER BY user_id, valid_from DESC, change_id DESC) AS l USING (user_id)
+        WITH moved AS (
+            SELECT first %% $4 AS from_place, last %% $4 AS to_place, count(*) AS users
+            FROM (SELECT min(change_id * $4 + coalesce(array_position($3, previous_layer), 0)) AS first, max(change_id * $4 + coalesce(array_position($3, layer), 0)) AS last
+                  FROM %1$s WHERE valid_from > $1 AND valid_from <= $2 GROUP BY user_id) AS u
             GROUP BY 1, 2
-        ), were AS (
-            SELECT layer, sum(users) AS users
-            FROM (SELECT layer, count(*) AS users FROM %1$s WHERE valid_from <= $1 GROUP BY layer
-                  UNION ALL SELECT previous_layer, -count(*) FROM %1$s WHERE valid_from <= $1 GROUP BY previous_layer) AS w
-            GROUP BY layer
+        ), steps AS (
+            SELECT coalesce(array_position($3, layer), 0) AS place, coalesce(array_position($3, previous_layer), 0) AS previous_place, users
+            FROM (SELECT layer, previous_layer, count(*) AS users FROM %1$s WHERE valid_from <= $1 GROUP BY 1, 2) AS s
         ), pairs AS (
-            SELECT from_layer, to_layer, sum(users)::bigint AS users
-            FROM (SELECT * FROM moved UNION ALL SELECT layer, layer, users FROM were UNION ALL SELECT from_layer, from_layer, -users FROM moved) AS p
-            WHERE coalesce(from_layer, to_layer) IS NOT NULL GROUP BY 1, 2 HAVING sum(users) > 0
+            SELECT from_place, to_place, sum(users)::bigint AS users
+            FROM (SELECT from_place, to_place, users FROM moved UNION ALL SELECT from_place, from_place, -users FROM moved
+                  UNION ALL SELECT place, place, users FROM steps UNION ALL SELECT previous_place, previous_place, -users FROM steps) AS p
+            WHERE from_place > 0 OR to_place > 0 GROUP BY 1, 2 HAVING sum(users) > 0
         )
-        SELECT p.from_layer, p.to_layer, p.users, p.users - coalesce(o.users, 0)
-        FROM pairs AS p LEFT JOIN pairs AS o ON o.from_layer IS NOT DISTINCT FROM p.to_layer AND o.to_layer IS NOT DISTINCT FROM p.from_layer
-        ORDER BY array_position($3, p.from_layer), array_position($3, p.to_layer)
-        $q$, strata._table(m, 'history')) USING transitions.from_day, transitions.to_day, strata._layers_ever(m);
+        SELECT $3[p.from_place], $3[p.to_place], p.users, p.users - coalesce(o.users, 0)
+        FROM pairs AS p LEFT JOIN pairs AS o ON o.from_place = p.to_place AND o.to_place = p.from_place
+        ORDER BY nullif(p.from_place, 0), nullif(p.to_place, 0)
+        $q$, strata._table(m, 'history')) USING transitions.from_day, transitions.to_day, names, factor;
 END
 $$;
 
@@ -3910,7 +3912,7 @@ BEGIN
         RAISE EXCEPTION 'the user is missing' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     EXECUTE format('SELECT present_from, CASE WHEN present_from <= $2 THEN %s END FROM (%s) AS u', question,
-        strata._readable_features(model, definition, format('SELECT %s AS user_id', strata._key(model, user_id))))
+        strata._readable_features(model, definition, format('SELECT %s AS user_id', strata._key(model, user_id)), few => true))
     INTO since, answer USING definition, day;
     IF since IS NULL THEN
         RAISE EXCEPTION 'model "%" has no user "%"', model.name, user_id USING ERRCODE = 'no_data_found';
@@ -4082,6 +4084,97 @@ BEGIN
         report := (SELECT r.report FROM strata.refreshes AS r WHERE r.model_id = m.model_id ORDER BY r.refresh_id DESC LIMIT 1);
         RETURN NEXT;
     END LOOP;
+END
+$$;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/living.rs
+-- requires:
+--   readers
+
+-- Refreshing models by the clock, through pg_cron where it is installed in this database.
+
+-- Whether pg_cron is here, its own functions and nobody else's of the same name.
+CREATE FUNCTION _has_cron() RETURNS boolean STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_extension AS e JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+                    JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE e.extname = 'pg_cron' AND n.nspname = 'cron' AND p.proname = 'schedule' AND p.pronargs = 3
+    )
+$$;
+
+-- The name of a model's job: names that are too long for pg_cron would be cut, and one job be taken for another.
+CREATE FUNCTION _job(model models) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN octet_length(name) < 64 THEN name ELSE format('strata:%s', model.model_id) END
+    FROM (SELECT format('strata:%s:%s', r.rolname, model.name) FROM pg_roles AS r WHERE r.oid = model.owner) AS j (name)
+$$;
+
+-- A word for a shell, in double quotes where it needs them or where that is asked for.
+CREATE FUNCTION _shell_word(word text, quoted boolean DEFAULT false) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN word ~ '^[A-Za-z0-9_]+$' AND NOT quoted THEN word ELSE '"' || regexp_replace(word, '(["$`\\])', '\\\1', 'g') || '"' END $$;
+
+-- Runs nothing of pg_cron's before it is sure that the role may.
+CREATE FUNCTION _check_cron() RETURNS void STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT has_schema_privilege('cron', 'USAGE') THEN
+        RAISE EXCEPTION '% may not use pg_cron', current_user USING
+            ERRCODE = 'insufficient_privilege', HINT = format('A superuser allows it: GRANT USAGE ON SCHEMA cron TO %I;', current_user);
+    END IF;
+END
+$$;
+
+CREATE FUNCTION schedule(model text, cron text) RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._own_model(schedule.model);
+    command text := format('SELECT * FROM strata.refresh(%L)', m.name);
+BEGIN
+    IF schedule.cron IS NULL THEN
+        RAISE EXCEPTION 'the schedule of model "%" is missing', m.name USING
+            ERRCODE = 'null_value_not_allowed', HINT = format('Five minutes after midnight (GMT): SELECT strata.schedule(%L, ''5 0 * * *'');', m.name);
+    ELSIF NOT strata._has_cron() THEN
+        RAISE EXCEPTION 'pg_cron is not installed in database "%"', current_database() USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = format('A line of crontab does the same: %s psql -d %s -c %s', schedule.cron,
+                -- crontab reads a percent sign as the end of the line
+                replace(strata._shell_word(current_database()), '%', '\%'), replace(strata._shell_word(command, quoted => true), '%', '\%'));
+    END IF;
+    PERFORM strata._check_cron();
+    EXECUTE 'SELECT cron.schedule($1, $2, $3)' USING strata._job(m), schedule.cron, command;
+    UPDATE strata.models AS x SET schedule = schedule.cron WHERE x.model_id = m.model_id;
+    RETURN format('job "%s": %s, at %s (GMT)', strata._job(m), command, schedule.cron);
+END
+$$;
+
+CREATE FUNCTION unschedule(model text) RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._own_model(unschedule.model);
+    job bigint;
+BEGIN
+    IF m.schedule IS NULL THEN
+        RETURN format('model "%s" has no schedule', m.name);
+    END IF;
+    -- without pg_cron, or without the job, there is nothing that runs any more
+    IF strata._has_cron() THEN
+        PERFORM strata._check_cron();
+        EXECUTE 'SELECT jobid FROM cron.job WHERE jobname = $1 AND username = current_user' INTO job USING strata._job(m);
+        IF job IS NOT NULL THEN
+            EXECUTE 'SELECT cron.unschedule($1)' USING job;
+        END IF;
+    END IF;
+    UPDATE strata.models AS x SET schedule = NULL WHERE x.model_id = m.model_id;
+    RETURN format('model "%s" is refreshed by hand', m.name);
 END
 $$;
 /* </end connected objects> */
@@ -4650,5 +4743,7 @@ COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every 
 COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer did in the days after';
 COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
 COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';
+COMMENT ON FUNCTION schedule(text, text) IS 'refreshes a model by pg_cron, at the times of a cron expression in GMT';
+COMMENT ON FUNCTION unschedule(text) IS 'ends the refreshes of a model by pg_cron';
 /* </end connected objects> */
 
