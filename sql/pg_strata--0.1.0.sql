@@ -2560,10 +2560,12 @@ DECLARE
         $q$;
 BEGIN
     PERFORM strata._present_relation(s);
-    IF s.capture = 'trigger' THEN
-        -- rows that cannot be counted are put aside before the comparison
+    IF s.capture <> 'none' THEN
+        -- what its way of capture shows is no difference, and rows that cannot be counted are put aside
         PERFORM strata._sync(s);
         s := strata._own_source(verify.source);
+    END IF;
+    IF s.capture = 'trigger' THEN
         pending := format($q$
             SELECT p.user_id, %1$s FILTER (WHERE strata_change = 1) AS added, %1$s FILTER (WHERE strata_change = -1) AS removed
             FROM (%2$s AND strata_change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id

@@ -87,7 +87,7 @@ const CALLS: Source = Source {
 };
 const PAYMENTS: Source = Source {
     name: "payments",
-    rows: "SELECT payer AS user_id, paid_at AS at, amount FROM payments WHERE amount <> 'NaN'",
+    rows: "SELECT payer AS user_id, paid_at AS at, amount FROM payments WHERE amount IS DISTINCT FROM 'NaN'",
     zone: "",
 };
 const IMPORTS: Source = Source { name: "imports", rows: "SELECT user_id, at, 0 AS amount FROM imports", zone: "" };
