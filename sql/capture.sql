@@ -119,6 +119,11 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
+    -- rows that were committed between the snapshot and the triggers would be seen by neither
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'triggers of source "%" cannot be created in a transaction that is %', source.name, current_setting('transaction_isolation') USING
+            ERRCODE = 'active_sql_transaction', HINT = 'Begin it with ISOLATION LEVEL READ COMMITTED.';
+    END IF;
     FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
