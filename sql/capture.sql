@@ -127,10 +127,10 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
-    -- rows committed between an older snapshot and the lock would be neither in the queue nor counted
+    -- rows that were committed between the snapshot and the triggers would be seen by neither
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION 'triggers cannot be put in place in a transaction that is %', current_setting('transaction_isolation') USING
-            ERRCODE = 'active_sql_transaction', HINT = 'Do it in a transaction of its own: BEGIN ISOLATION LEVEL READ COMMITTED;';
+        RAISE EXCEPTION 'triggers of source "%" cannot be created in a transaction that is %', source.name, current_setting('transaction_isolation') USING
+            ERRCODE = 'active_sql_transaction', HINT = 'Begin it with ISOLATION LEVEL READ COMMITTED.';
     END IF;
     FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
