@@ -457,7 +457,7 @@ BEGIN
     IF since IS NULL THEN
         RAISE EXCEPTION 'model "%" has no user "%"', model.name, user_id USING ERRCODE = 'no_data_found';
     ELSIF since > day THEN
-        RAISE EXCEPTION 'model "%" has no user "%" as of %', model.name, user_id, day USING ERRCODE = 'no_data_found', HINT = format('He is there from %s on.', since);
+        RAISE EXCEPTION 'model "%" has no user "%" as of %', model.name, user_id, day USING ERRCODE = 'no_data_found', HINT = format('The user is there from %s on.', since);
     END IF;
     RETURN answer;
 END
@@ -525,7 +525,7 @@ BEGIN
         RAISE EXCEPTION 'horizon cannot be %', horizon USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of days, 1 or more.';
     END IF;
     IF latest < backtest.day + horizon THEN
-        RAISE NOTICE 'the horizon ends on %, the sources on %', backtest.day + horizon, latest;
+        RAISE NOTICE 'the horizon ends on %, after the latest event of the sources (%)', backtest.day + horizon, latest;
     END IF;
     RETURN QUERY EXECUTE format($q$
         WITH asked AS MATERIALIZED (
