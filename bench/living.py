@@ -26,7 +26,7 @@ HANDWRITTEN_LAYERS = file("handwritten_layers.sql")
 SETTINGS = SESSION | PARALLEL
 NEW_USERS = 50  # one of so many new orders is a new customer's
 COPIED = 100_000
-INSERTED = 2_000
+INSERTED = {"off": 10_000, "on": 2_000}  # by fsync
 GROWTH_USERS = 100_000
 GROWTH_DAYS = 100
 GROWTH_MARKS = (1, 50, 100)
@@ -194,15 +194,30 @@ def literal(text):
     return "'" + text.replace("'", "''") + "'"
 
 
+@dataclass
+class Followed:
+    """A table of orders with a source and a model over it."""
+
+    table: str
+    source: str
+    model: str
+    orders: int  # those that were there when it was set up
+    definition: str = ""  # with the cuts
+    users: int = 0
+    added: int = 0
+    day: str | None = None  # of the last refresh
+
+
 class Living:
     """The measures of one size, over the orders that are in the schema already."""
 
     def __init__(self, server, duck, generate, say, orders, rounds, only, command):
         self.server, self.duck, self.generate, self.say = server, duck, generate, say
-        self.base_orders, self.orders, self.rounds = orders, orders, rounds
+        self.orders, self.rounds = orders, rounds
+        self.shop = Followed("orders", "bench_orders", "bench_rfm", orders)
         self.parts = [part for part in PARTS if not only or only in part]
         self.new_orders = max(orders // 1000, 1)
-        self.next_order = self.next_user = 0
+        self.same = None
         self.failures = 0
         self.section = LivingSection(
             datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), f"{os.getloadavg()[0]:.2f}", command
@@ -218,17 +233,17 @@ class Living:
             return self.section
         self.clear()
         if any(part in self.parts for part in ON_ORDERS):
-            self.step(self.set_up, "orders")
+            self.step(self.set_up, self.shop)
             for part, method in zip(ON_ORDERS, (self.first, self.replay, self.same_day, self.next_day)):
                 if part in self.parts:
                     self.step(method)
+            if four_times and "living_same_day" in self.parts:
+                self.step(self.four_times)
             self.clear()
         if "living_capture" in self.parts:
             self.step(self.capture)
         if "living_growth" in self.parts:
             self.step(self.growth)
-        if four_times and "living_same_day" in self.parts:
-            self.step(self.four_times)
         self.clear()
         return self.section
 
@@ -263,68 +278,62 @@ class Living:
             f"SELECT FROM strata.add_source('{name}', '{table}', 'customer_id', 'ordered_at', 'amount', time_zone => 'UTC');\n"
         )
 
-    def create_model(self, name, source, definition="strata.preset('rfm_eleven')"):
-        self.server.value(f"SELECT strata.create_model('{name}', {definition}, '{{\"orders\": \"{source}\"}}')")
-
-    def set_up(self, table):
-        self.say(f"adding the source and the model over {self.orders:,} orders …")
-        self.server.run(
-            self.server.session(SETTINGS)
-            + f"ALTER TABLE {table} ADD PRIMARY KEY (order_id);\n"
-        )
-        seconds = self.add_source("bench_orders", table)
-        self.create_model("bench_rfm", "bench_orders")
-        self.server.value(f"SELECT strata.calibrate('bench_rfm', DATE '{TODAY}')")
-        self.definition = self.server.value(
+    def set_up(self, shop):
+        """The source, and the model with the cuts that it has from now on; not refreshed yet."""
+        self.say(f"adding the source and the model over {shop.orders:,} orders …")
+        self.server.run(self.server.session(SETTINGS) + f"ALTER TABLE {shop.table} ADD PRIMARY KEY (order_id);\n")
+        seconds = self.add_source(shop.source, shop.table)
+        self.create_model(shop, "strata.preset('rfm_eleven')")
+        self.server.value(f"SELECT strata.calibrate('{shop.model}', DATE '{TODAY}')")
+        shop.definition = self.server.value(
             "SELECT v.definition FROM strata.model_versions AS v JOIN strata.models AS m ON v.model_id = m.model_id"
-            " AND v.version = m.active_version WHERE m.name = 'bench_rfm'"
+            f" AND v.version = m.active_version WHERE m.name = '{shop.model}'"
         )
-        self.make_model()
-        self.users = int(self.server.value("SELECT count(*) FROM bench_orders_ledger"))
-        self.server.run(f"VACUUM (ANALYZE) {SCHEMA}.bench_orders_ledger;\n")
-        self.next_order, self.next_user, self.refreshed = self.orders, 10 * self.orders, None
+        self.make_model(shop)
+        shop.users = int(self.server.value(f"SELECT count(*) FROM {shop.source}_ledger"))
+        self.server.run(f"VACUUM (ANALYZE) {SCHEMA}.{shop.source}_ledger;\n")
         self.section.notes.append(
-            f"{self.orders:,} orders of {self.users:,} users: add_source, which counts them, took {seconds:.2f} s"
+            f"{shop.table}: {shop.orders:,} orders of {shop.users:,} users; add_source, which counts them, took {seconds:.2f} s"
         )
 
-    def make_model(self):
-        """The model anew, with the cuts that it has once for all, and never refreshed."""
-        self.server.run("SELECT strata.drop_model(name) FROM strata.models WHERE name = 'bench_rfm';\n")
-        self.create_model("bench_rfm", "bench_orders", f"{literal(self.definition)}::strata.model")
-        self.refreshed = None
+    def create_model(self, shop, definition):
+        self.server.value(f"SELECT strata.create_model('{shop.model}', {definition}, '{{\"orders\": \"{shop.source}\"}}')")
+
+    def make_model(self, shop):
+        """The model anew, with its cuts, and never refreshed."""
+        self.server.value(f"SELECT strata.drop_model('{shop.model}')")
+        self.create_model(shop, f"{literal(shop.definition)}::strata.model")
+        shop.day = None
 
     def timed(self, script, settings=SETTINGS):
         """Seconds of all statements of a script, in a session of its own, after a checkpoint."""
         self.server.run("CHECKPOINT;\n")
         return psql_seconds(self.server.run(self.server.session(settings) + f"\\timing on\n{script}"))
 
-    def refresh(self, model, day):
+    def refresh(self, shop, day):
         """Seconds and report of a refresh in a session of its own, as a scheduled job has it."""
         self.server.run("CHECKPOINT;\n")
-        seconds, answer, _ = self.server.time(f"SELECT to_json(r) FROM strata.refresh('{model}', DATE '{day}') AS r", SETTINGS)
-        self.refreshed = day
+        call = f"SELECT to_json(r) FROM strata.refresh('{shop.model}', DATE '{day}') AS r"
+        seconds, answer, _ = self.server.time(call, SETTINGS)
+        shop.day = day
         return seconds, json.loads(answer)
 
-    def ensure_refreshed(self):
-        if self.refreshed is None:
-            self.refresh("bench_rfm", TODAY)
-            self.vacuum_all()
+    def first_refresh(self, shop):
+        answer = self.refresh(shop, TODAY)
+        self.server.run(f"VACUUM (ANALYZE) {SCHEMA}.{shop.model}_members, {SCHEMA}.{shop.model}_history;\n")
+        return answer
 
-    def vacuum_all(self):
-        self.server.run(f"VACUUM (ANALYZE) {SCHEMA}.bench_rfm_members, {SCHEMA}.bench_rfm_history;\n")
-
-    def order(self, table, day, number, base_orders):
+    def order(self, shop, day, number):
         """New orders: customers and amounts like those of orders that there are, and now and then a new customer."""
-        first = self.next_order
-        self.next_order += number
-        self.next_user += number
+        first = shop.orders + shop.added
+        shop.added += number
         self.server.run(
             self.server.session(SESSION | SERIAL)
-            + f"INSERT INTO {table} (order_id, customer_id, ordered_at, amount)\n"
-            f"SELECT {first} + n, CASE n % {NEW_USERS} WHEN 0 THEN {self.next_user} + n ELSE o.customer_id END,\n"
+            + f"INSERT INTO {shop.table} (order_id, customer_id, ordered_at, amount)\n"
+            f"SELECT {first} + n, CASE n % {NEW_USERS} WHEN 0 THEN {first} + n ELSE o.customer_id END,\n"
             f"       TIMESTAMPTZ '{day} 00:00+00' + n * 86399.0 / {number} * interval '1 second', o.amount\n"
-            f"FROM generate_series(1, {number}) AS n\n"
-            f"     JOIN {table} AS o ON o.order_id = 1 + (hashint8extended(n, {first}) & 9007199254740991) % {base_orders};\n"
+            f"FROM generate_series(1, {number}) AS n JOIN {shop.table} AS o\n"
+            f"     ON o.order_id = 1 + (hashint8extended(n, {first}) & 9007199254740991) % {shop.orders};\n"
         )
         return first
 
@@ -337,7 +346,7 @@ class Living:
 
     def layers_query(self, day):
         """The same layers from all orders, for PostgreSQL and DuckDB."""
-        scores = json.loads(self.definition)["calibration"]["scores"]
+        scores = json.loads(self.shop.definition)["calibration"]["scores"]
         sql = HANDWRITTEN_LAYERS.replace(":'as_of'", f"'{day}'")
         for score, found in scores.items():
             for number, cut in enumerate(found["cuts"], 1):
@@ -370,20 +379,21 @@ class Living:
     def beside_peers(self, name, days, asked_handwritten, asked_duckdb):
         handwritten = Comparison(name, "hand-written, all orders", asked_handwritten)
         duckdb = Comparison(name, "DuckDB, all orders", asked_duckdb)
-        refreshes = Refreshes(name, self.users, self.new_orders)
+        refreshes = Refreshes(name, self.shop.users, self.new_orders)
         self.section.comparisons += [duckdb, handwritten]
         self.section.refreshes.append(refreshes)
-        self.ensure_refreshed()
+        if self.shop.day is None:
+            self.first_refresh(self.shop)
         with_duck = self.duckdb_ready(duckdb)
         for number, day in enumerate(days):
-            first = self.order("orders", day, self.new_orders, self.orders)
+            first = self.order(self.shop, day, self.new_orders)
             if with_duck:
                 self.duck.append(self.server, f"(SELECT * FROM {SCHEMA}.orders WHERE order_id > {first})")
             answers = {}
             sides = ["ours", "duckdb", "handwritten"] if with_duck else ["ours", "handwritten"]
             for side in sides if number % 2 == 0 else reversed(sides):
                 if side == "ours":
-                    seconds, report = self.refresh("bench_rfm", day)
+                    seconds, report = self.refresh(self.shop, day)
                     refreshes.add(seconds, report)
                     duckdb.ours.append(seconds)
                     handwritten.ours.append(seconds)
@@ -391,7 +401,7 @@ class Living:
                 else:
                     seconds, answers[side] = getattr(self, side)(day)
                     (duckdb if side == "duckdb" else handwritten).peer.append(seconds)
-            self.vacuum_small("bench_orders")
+            self.vacuum_small(self.shop.source)
             if len(set(answers.values())) > 1:
                 raise Failed(f"answers of {day} differ: {answers}")
         return refreshes
@@ -401,40 +411,36 @@ class Living:
         self.server.run(f"VACUUM {SCHEMA}.{source}_queue, {SCHEMA}.{source}_changes;\n")
 
     def same_day(self):
-        self.same = self.beside_peers("refresh, same day", [self.refreshed or TODAY] * self.rounds, 1 / 30, 0.3)
+        self.same = self.beside_peers("refresh, same day", [TODAY] * self.rounds, 1 / 30, 0.3)
 
     def next_day(self):
-        start = (datetime.date.fromisoformat(self.refreshed or TODAY) - datetime.date.fromisoformat(TODAY)).days
-        days = [day_after(start + number) for number in range(1, self.rounds + 1)]
-        following = self.beside_peers("refresh, next day", days, None, 1.0)
-        if getattr(self, "same", None):
+        following = self.beside_peers("refresh, next day", [day_after(n) for n in range(1, self.rounds + 1)], None, 1.0)
+        if self.same:
             self.section.comparisons.append(Comparison(
                 "a user examined, next day", "a user examined, same day", 1.0, unit="µs", ours=following.costs, peer=self.same.costs
             ))
 
     def four_times(self):
-        """The same changes, four times the users."""
-        small = next((r for r in self.section.refreshes if r.name == "refresh, same day" and r.seconds), None)
-        self.say(f"generating {FOUR_TIMES * self.base_orders:,} orders …")
+        """The same changes, four times the users: both shops side by side."""
+        large = Followed("orders_4x", "bench_orders_4x", "bench_rfm_4x", FOUR_TIMES * self.orders)
         self.duck.stop()
-        self.server.run(f"DROP TABLE IF EXISTS {SCHEMA}.orders, {SCHEMA}.ledgers;\n")
-        self.orders = FOUR_TIMES * self.base_orders
-        self.generate("orders", self.orders)
-        self.set_up("orders")
-        seconds, report = self.refresh("bench_rfm", TODAY)
-        self.vacuum_all()
-        first = Refreshes("first refresh, 4x users", self.users, 0)
-        first.add(seconds, report)
-        refreshes = Refreshes("refresh, same day, 4x users", self.users, self.new_orders)
-        self.section.refreshes += [first, refreshes]
-        for _ in range(self.rounds):
-            self.order("orders", TODAY, self.new_orders, self.orders)
-            refreshes.add(*self.refresh("bench_rfm", TODAY))
-            self.vacuum_small("bench_orders")
-        comparison = Comparison("refresh, same day, 4x users", "the same changes, 1x users", 1.3, ours=refreshes.seconds)
-        comparison.peer = small.seconds if small else []
-        self.section.comparisons.append(comparison)
-        self.clear()
+        self.say(f"generating {large.orders:,} orders …")
+        self.generate(large.table, large.orders)
+        self.set_up(large)
+        first = Refreshes("first refresh, 4x users", large.users, 0)
+        first.add(*self.first_refresh(large))
+        sides = [
+            (shop, Refreshes(f"refresh, same day, {times}x users", shop.users, self.new_orders))
+            for shop, times in ((self.shop, 1), (large, FOUR_TIMES))
+        ]
+        self.section.refreshes += [first, *(refreshes for _, refreshes in sides)]
+        for number in range(max(self.rounds, 5)):
+            for shop, refreshes in sides if number % 2 == 0 else reversed(sides):
+                self.order(shop, shop.day, self.new_orders)
+                refreshes.add(*self.refresh(shop, shop.day))
+                self.vacuum_small(shop.source)
+        (_, small), (_, large) = sides
+        self.section.comparisons.append(Comparison(large.name, small.name, 1.3, ours=large.seconds, peer=small.seconds))
 
     # Everyone at once.
 
@@ -442,14 +448,14 @@ class Living:
         """The first refresh beside the evaluation of everyone into a table like the members, and one like the history."""
         members = Comparison("first refresh", "evaluate() into a table like members", 1.5)
         both = Comparison("first refresh", "… and one like history")
-        refreshes = Refreshes("first refresh", self.users, 0)
+        refreshes = Refreshes("first refresh", self.shop.users, 0)
         self.section.comparisons += [members, both]
         self.section.refreshes.append(refreshes)
         for number in range(self.rounds):
             for side in ("ours", "peer") if number % 2 == 0 else ("peer", "ours"):
                 if side == "ours":
-                    self.make_model()
-                    seconds, report = self.refresh("bench_rfm", TODAY)
+                    self.make_model(self.shop)
+                    seconds, report = self.first_refresh(self.shop)
                     refreshes.add(seconds, report)
                     members.ours.append(seconds)
                     both.ours.append(seconds)
@@ -462,7 +468,6 @@ class Living:
                     self.server.run(f"DROP TABLE {SCHEMA}.evaluated_members, {SCHEMA}.evaluated_history;\n")
             if answer != expected:
                 raise Failed(f"answers differ: {answer}; {expected}")
-        self.vacuum_all()
 
     def evaluate_into_tables(self):
         self.server.run(
@@ -477,7 +482,7 @@ class Living:
             "FROM (SELECT t.user_id, strata.evaluate(f, {1}::strata.model, DATE '{0}') AS e\n"
             "      FROM bench_orders_ledger AS t CROSS JOIN LATERAL (SELECT t.ledger AS orders) AS f OFFSET 0) AS evaluated;\n"
             "ALTER TABLE evaluated_members ADD PRIMARY KEY (user_id);\n"
-            "CREATE INDEX ON evaluated_members (next_change);\n".format(TODAY, literal(self.definition))
+            "CREATE INDEX ON evaluated_members (next_change);\n".format(TODAY, literal(self.shop.definition))
         )
         history = self.timed(
             "INSERT INTO evaluated_history (user_id, valid_from, layer, cause, version)\n"
@@ -502,7 +507,7 @@ class Living:
             return
         evaluated = (
             "SELECT count(layer), count(next_change) FROM (SELECT (e).layer, (e).next_change FROM (SELECT strata.evaluate(f,"
-            f" {literal(self.definition)}::strata.model, DATE '{TODAY}') AS e FROM bench_orders_ledger AS t"
+            f" {literal(self.shop.definition)}::strata.model, DATE '{TODAY}') AS e FROM bench_orders_ledger AS t"
             " CROSS JOIN LATERAL (SELECT t.ledger AS orders) AS f OFFSET 0) AS evaluated OFFSET 0) AS answers"
         )
         for number in range(self.rounds):
@@ -519,7 +524,7 @@ class Living:
             "strata.replay": f"strata.replay('bench_rfm', DATE '{first}', DATE '{last}', 1)",
             "strata.replay_agg": "(SELECT p.* FROM (SELECT strata.replay_agg(f, {}::strata.model, DATE '{}', DATE '{}', 1,"
             " strata.first_difference(NULL, t.ledger)) AS days FROM bench_orders_ledger AS t CROSS JOIN LATERAL"
-            " (SELECT t.ledger AS orders) AS f) AS a, unnest(a.days) AS p)".format(literal(self.definition), first, last),
+            " (SELECT t.ledger AS orders) AS f) AS a, unnest(a.days) AS p)".format(literal(self.shop.definition), first, last),
         }
         for name, call in calls.items():
             schema, function = name.split(".")
@@ -546,9 +551,9 @@ class Living:
                 for side in ("plain", "captured"):
                     self.server.value(f"CREATE TABLE {side}_{table} {columns.format(key)}")
                 self.add_source(f"bench_{table}", f"captured_{table}")
-            self.capture_with("as the cluster: fsync off", with_file, None)
+            self.capture_with("fsync and synchronous_commit off", with_file, "off", None)
             self.switch(DURABLE)
-            self.capture_with("fsync and synchronous_commit on", with_file, 1.2)
+            self.capture_with("fsync and synchronous_commit on", with_file, "on", 1.2)
         finally:
             self.switch({name: None for name in DURABLE})
             with_file.unlink()
@@ -568,7 +573,7 @@ class Living:
             else:
                 raise Failed(f"{name} cannot be switched")
 
-    def capture_with(self, label, rows, asked_insert):
+    def capture_with(self, label, rows, fsync, asked_insert):
         copies = {
             "bare": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; no index", 2.0),
             "keyed": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; primary key", 2.0),
@@ -583,7 +588,7 @@ class Living:
                 self.timed(f"\\copy {target} (customer_id, ordered_at, amount) FROM '{rows}' (FORMAT csv)\n", {})
             )
             if table == "keyed":
-                getattr(inserts, side).append(self.insert(target))
+                getattr(inserts, side).append(self.insert(target, INSERTED[fsync]))
 
         for number in range(self.rounds):
             for table in copies:
@@ -592,7 +597,7 @@ class Living:
                 self.server.value(f"SELECT strata.sync('bench_{table}')")
                 self.vacuum_small(f"bench_{table}")
 
-    def insert(self, target):
+    def insert(self, target, number):
         """Milliseconds of one INSERT and its commit, by a prepared statement of one client."""
         script = Path(self.duck.directory) / "insert.sql"
         script.write_text(
@@ -603,7 +608,7 @@ class Living:
         self.server.run("CHECKPOINT;\n")
         try:
             done = subprocess.run(
-                [str(pgbench), "-n", "-M", "prepared", "-c", "1", "-t", str(INSERTED), "-f", str(script)],
+                [str(pgbench), "-n", "-M", "prepared", "-c", "1", "-t", str(number), "-f", str(script)],
                 capture_output=True, text=True, env=self.server.environment,
             )
         except OSError as error:
@@ -617,41 +622,37 @@ class Living:
 
     def growth(self):
         """Daily refreshes, and what they leave."""
-        users = min(GROWTH_USERS, self.base_orders // 10)
-        base, daily = users * 10, users // 100
+        users = min(GROWTH_USERS, self.orders // 10)
+        daily = users // 100
+        shop = Followed("growth_orders", "bench_growth", "bench_daily", users * 10)
         self.say(f"{GROWTH_DAYS} daily refreshes of {users:,} users …")
-        self.generate("growth_orders", base)
-        self.server.run(self.server.session({}) + "ALTER TABLE growth_orders ADD PRIMARY KEY (order_id);\n")
-        self.add_source("bench_growth", "growth_orders")
-        self.create_model("bench_daily", "bench_growth")
-        self.server.value(f"SELECT strata.calibrate('bench_daily', DATE '{TODAY}')")
-        self.refresh("bench_daily", TODAY)
+        self.generate(shop.table, shop.orders)
+        self.set_up(shop)
+        self.first_refresh(shop)
         self.vacuum_like_autovacuum()
-        self.next_order, self.next_user = base, 10 * base
         early, late = (
-            Refreshes(f"refresh, next day, days {days}", users, daily) for days in ("1 to 10", f"{GROWTH_DAYS - 9} to {GROWTH_DAYS}")
+            Refreshes(f"refresh, next day, days {days}", shop.users, daily) for days in ("1 to 10", f"{GROWTH_DAYS - 9} to {GROWTH_DAYS}")
         )
         self.section.refreshes += [early, late]
         marks = self.section.marks = []
         for day in range(1, GROWTH_DAYS + 1):
-            self.order("growth_orders", day_after(day), daily, base)
-            seconds, report = self.refresh("bench_daily", day_after(day))
+            self.order(shop, day_after(day), daily)
+            seconds, report = self.refresh(shop, day_after(day))
             if day <= 10:
                 early.add(seconds, report)
             elif day > GROWTH_DAYS - 10:
                 late.add(seconds, report)
             if day in GROWTH_MARKS:
-                marks.append(self.mark(day, seconds))
+                marks.append(self.mark(shop, day, seconds))
             self.vacuum_like_autovacuum()
         self.section.comparisons.append(Comparison(
             f"refresh of a day, {late.name.split(', ')[-1]}", early.name.split(", ")[-1], ours=late.seconds, peer=early.seconds
         ))
-        differing = self.server.value("SELECT count(*) FROM strata.verify('bench_growth')")
+        differing = self.server.value(f"SELECT count(*) FROM strata.verify('{shop.source}')")
         if differing != "0":
             raise Failed(f"verify finds {differing} users whose ledgers are not what the orders say")
         self.compare_marks(*marks[-2:])
         self.clear()
-        self.server.value("DROP TABLE growth_orders")
 
     def vacuum_like_autovacuum(self):
         """Autovacuum's rule, applied at the end of every day, for a year passes here in minutes; catalogs are tables, too."""
@@ -664,16 +665,18 @@ class Living:
             "\\gexec\n"
         )
 
-    def mark(self, day, seconds):
+    def mark(self, shop, day, seconds):
         tables = {}
         for name in GROWING:
-            table = f"bench_{'daily' if name in ('members', 'history') else 'growth'}_{name}"
+            table = f"{shop.model if name in ('members', 'history') else shop.source}_{name}"
             tables[name] = tuple(map(int, self.server.value(
                 f"SELECT pg_total_relation_size('{table}'), pg_table_size('{table}'), (SELECT count(*) FROM {table}), n_dead_tup"
                 f" FROM pg_stat_user_tables WHERE relid = '{table}'::regclass"
             ).split("|")))
-        events = self.server.value("SELECT sum(strata.frequency(ledger, DATE '2100-01-01')) FROM bench_growth_ledger")
-        catalog = self.server.value("SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'pg_catalog'::regnamespace")
+        events = self.server.value(f"SELECT sum(strata.frequency(ledger, DATE '2100-01-01')) FROM {shop.source}_ledger")
+        catalog = self.server.value(
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'pg_catalog'::regnamespace"
+        )
         return Mark(day, seconds, tables, int(events), int(catalog))
 
     def compare_marks(self, before, after):
