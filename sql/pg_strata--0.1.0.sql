@@ -1659,10 +1659,10 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
-    -- rows committed between an older snapshot and the lock would be neither in the queue nor counted
+    -- rows that were committed between the snapshot and the triggers would be seen by neither
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION 'triggers cannot be put in place in a transaction that is %', current_setting('transaction_isolation') USING
-            ERRCODE = 'active_sql_transaction', HINT = 'Do it in a transaction of its own: BEGIN ISOLATION LEVEL READ COMMITTED;';
+        RAISE EXCEPTION 'triggers of source "%" cannot be created in a transaction that is %', source.name, current_setting('transaction_isolation') USING
+            ERRCODE = 'active_sql_transaction', HINT = 'Begin it with ISOLATION LEVEL READ COMMITTED.';
     END IF;
     FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
@@ -3201,7 +3201,8 @@ DECLARE
         CASE WHEN NOT first_look AND %s THEN 'event'
              WHEN day > start_day THEN 'clock'
              WHEN has_event AND first_day <= day THEN 'event'
-             WHEN has_merge THEN 'merge' WHEN has_event THEN 'event' WHEN has_attribute THEN 'attribute'
+             WHEN has_merge AND first_day <= day THEN 'merge'
+             WHEN has_attribute THEN 'attribute'
              ELSE 'clock' END$q$, strata._happened(model, 'day')) END;
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE strata_answers (user_id %s, day date, layer text, layers text[], scores smallint[], next_change date,
