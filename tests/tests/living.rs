@@ -9,7 +9,7 @@ use std::fmt::Write;
 use postgres::Client;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use strata_tests::{assert_same_rows, explained, fresh_database, run, value};
+use strata_tests::{assert_same_rows, explained, fresh_database, refusal, run, value};
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |number| number.parse().unwrap_or_else(|_| panic!("{name} is a number")))
