@@ -441,6 +441,18 @@ fn dump_and_restore() {
     let (mut client, owner) = owned("living_dump");
     run(&mut client, "SET search_path = analytics; SELECT strata.calibrate('care', '2024-03-01'); SELECT strata.refresh('care', '2024-03-02');
         INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (5, '2024-03-02', 9), (777, '2024-03-03', 8)");
+    // a map and its source, whose rows have moved since they were added
+    run(
+        &mut client,
+        "CREATE TABLE shop.likes (alias text, at date); CREATE TABLE shop.aliases (alias text, user_id bigint);
+         INSERT INTO shop.likes VALUES ('a', '2024-02-01'), ('b', '2024-02-02'); INSERT INTO shop.aliases VALUES ('a', 1);
+         SELECT strata.add_source('likes', 'shop.likes', 'alias', 'at', user_map => 'shop.aliases');
+         SELECT strata.sync('likes'); SELECT strata.sync('likes')",
+    );
+    run(
+        &mut client,
+        "UPDATE strata.sources SET margin = NULL WHERE name = 'likes_map'; INSERT INTO shop.aliases VALUES ('b', 1)",
+    );
     let expected: Vec<String> = seen(&mut superuser("living_dump"));
     let file = std::env::temp_dir().join(format!("living_dump_{}", std::process::id()));
     let file = file.to_str().expect("UTF-8");
@@ -490,6 +502,10 @@ fn dump_and_restore() {
                       LEFT JOIN shop.customers USING (user_id) CROSS JOIN LATERAL (SELECT ledger AS orders, city) AS f"
             ),
         );
+        run(&mut client, "SELECT strata.sync('likes')");
+        let liked: i64 =
+            value(&mut client, "SELECT strata.frequency(ledger, '2024-03-03') FROM likes_ledger WHERE user_id = 1");
+        assert_eq!(liked, 2, "{law}: the map");
         // numbers go on
         run(
             &mut client,
