@@ -41,8 +41,8 @@ CREATE TABLE sources (
     mark text,
     -- the relation and what inherits from it, as they were when all rows were counted
     relations text[] NOT NULL,
-    -- users by their aliases: another source, of users
-    map_id integer REFERENCES sources,
+    -- users by their aliases: another source, of users. No foreign key: a dump could not put its rows in order, and drop_source looks after it.
+    map_id integer,
     map_expression text CHECK ((map_expression IS NOT NULL) = (map_id IS NOT NULL)),
     -- the number of the last sync
     sync_id bigint NOT NULL DEFAULT 0,
