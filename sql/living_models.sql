@@ -235,7 +235,7 @@ BEGIN
         END IF;
         m.key_type := strata._key_type_of(coalesce(users, attributes), user_column, caller_path);
     END IF;
-    m.model_id := nextval('strata.models_model_id_seq');
+    m.model_id := strata._new_id();
     INSERT INTO strata.models SELECT m.*;
     INSERT INTO strata.model_versions (model_id, version, definition, cause) VALUES (m.model_id, 1, definition, 'definition');
     PERFORM strata._connect_sources(m, definition, sources);
