@@ -189,16 +189,31 @@ impl Columns {
             _ => given(&mut definition.scores.names()),
         };
         let needs = model.needs(asked, &given_metrics, &given_scores);
-        if let Some(score) = needs.uncalibrated.first() {
-            let name = &definition.scores.0[*score].0;
+        let uncalibrated = |message: String, but: &str| -> ! {
             raise(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("score \"{name}\" of model \"{}\" has no cuts yet", definition.name),
-                Some(
-                    "Calibrate the model first: SELECT strata.calibrate_agg(t, model, as_of) FROM users t; or give the \
-                     score as a column."
-                        .to_owned(),
-                ),
+                message,
+                Some(format!(
+                    "Calibrate the model first: SELECT strata.calibrate_agg(t, model, as_of) FROM users t; or {but}."
+                )),
+            )
+        };
+        if let Some(source) = needs.unfitted.first() {
+            let name = &definition.sources.0.0[*source].0;
+            let message = format!("nothing was fitted to source \"{name}\" of model \"{}\" yet", definition.name);
+            uncalibrated(message, "give the metric that predicts as a column");
+        }
+        if let Some(score) = needs.uncalibrated.first() {
+            let name = &definition.scores.0[*score].0;
+            let message = format!("score \"{name}\" of model \"{}\" has no cuts yet", definition.name);
+            uncalibrated(
+                message,
+                match model.takes_two_passes(*score) {
+                    true => {
+                        "once more, with the model that came out, as the score mixes predictions with other readings"
+                    }
+                    false => "give the score as a column",
+                },
             );
         }
         let missing = |name: &str, what: &str| -> ! {

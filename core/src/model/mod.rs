@@ -11,6 +11,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 
 use crate::label::{Label, Lang};
+use crate::predict::SourceFit;
 use crate::score::{Best, Bins, Ties};
 
 mod calibrate;
@@ -39,9 +40,10 @@ pub use rule::prove::{Finding, STEPS, STEPS_PER_QUESTION, Severity};
 pub use rule::way::{Ways, distance};
 pub use rule::{Type, Value};
 
+use calibrate::Derivation;
 use error::suggestion;
 use rule::print::print;
-use rule::{Expr, Name};
+use rule::{Expr, Name, Predictor};
 
 /// A definition that is known to be sound.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +60,22 @@ pub struct Model {
     readings: Vec<(usize, Option<i32>)>,
     /// The places of the metrics that calibration collects, ascending.
     calibrated_metrics: Vec<usize>,
+    /// The sources of which something is predicted, ascending.
+    predicted: Vec<Predicted>,
+    /// What each metric is made of.
+    derivations: Vec<Derivation>,
+}
+
+/// A source of which something is predicted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Predicted {
+    pub(crate) source: usize,
+    /// The place of its reading without a window.
+    pub(crate) slot: usize,
+    /// Whether amounts are predicted as well.
+    pub(crate) amounts: bool,
+    /// What calibration fitted; `None` until it has, or where amounts are missing that are asked for.
+    pub(crate) fit: Option<SourceFit>,
 }
 
 /// A metric, or an earlier score, cut into 1..=bins.
@@ -142,6 +160,7 @@ impl Model {
         let model = Self {
             parameters: checked.parameters,
             population: checked.population,
+            derivations: calibrate::derivations(&checked.metrics),
             metrics: checked.metrics,
             metric_types: checked.metric_types,
             calibrated_metrics: calibrate::calibrated_metrics(&checked.scores),
@@ -149,8 +168,11 @@ impl Model {
             dimensions: checked.dimensions,
             layers: checked.layers,
             readings: checked.readings,
+            predicted: Vec::new(),
             definition: definition.clone(),
         };
+        let predicted = model.find_predicted();
+        let model = Self { predicted, ..model };
         model.print_into(&mut definition, &checked.requires);
         let rewritten = definition != model.definition;
         let model = Self { definition, ..model };
@@ -160,6 +182,44 @@ impl Model {
             model.check_canonical_form()?;
         }
         Ok(model)
+    }
+
+    /// Every expression of the model.
+    fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let layers = self.dimensions.iter().flat_map(|dimension| &dimension.layers).chain(&self.layers);
+        let scored = self.scores.iter().map(|score| &score.of);
+        let conditions = layers.filter_map(|layer| layer.when.as_ref());
+        self.population.iter().chain(&self.metrics).chain(scored).chain(conditions)
+    }
+
+    fn find_predicted(&self) -> Vec<Predicted> {
+        let mut found: Vec<Predicted> = Vec::new();
+        for expr in self.expressions() {
+            expr.walk(&mut |part| {
+                let Expr::Prediction { predictor, source, slot, .. } = part else { return };
+                let place = found.iter().position(|known| known.source == *source).unwrap_or_else(|| {
+                    found.push(Predicted { source: *source, slot: *slot, amounts: false, fit: None });
+                    found.len() - 1
+                });
+                found[place].amounts |= *predictor == Predictor::LifetimeValue;
+            });
+        }
+        found.sort_by_key(|predicted| predicted.source);
+        let calibration = self.definition.calibration.as_ref();
+        for predicted in &mut found {
+            let fit = calibration.and_then(|calibration| calibration.fits.get(self.source_name(predicted.source)));
+            predicted.fit = fit.filter(|fit| !predicted.amounts || fit.gamma_gamma.is_some()).cloned();
+        }
+        found
+    }
+
+    /// What was fitted to the users of a source.
+    pub(crate) fn fit(&self, source: usize) -> Option<&SourceFit> {
+        self.predicted.iter().find(|predicted| predicted.source == source)?.fit.as_ref()
+    }
+
+    pub(crate) fn source_name(&self, place: usize) -> &str {
+        &self.definition.sources.0.0[place].0
     }
 
     fn check_size(&self) -> Result<(), ModelError> {
@@ -240,6 +300,17 @@ impl Model {
         names.zip(&self.scores).filter(|(_, score)| score.cuts.is_none()).map(|(name, _)| name)
     }
 
+    /// The sources of which something is predicted, and to which calibration has fitted nothing yet.
+    pub fn unfitted(&self) -> impl Iterator<Item = &str> {
+        let unfitted = self.predicted.iter().filter(|predicted| predicted.fit.is_none());
+        unfitted.map(|predicted| self.source_name(predicted.source))
+    }
+
+    /// Whether calibration has something left to do.
+    pub fn needs_calibration(&self) -> bool {
+        self.uncalibrated().next().is_some() || self.unfitted().next().is_some()
+    }
+
     /// The name of a layer by its place; the default is that of `None`.
     pub fn layer_name(&self, place: Option<usize>) -> Option<&str> {
         match place {
@@ -316,6 +387,7 @@ impl Model {
             attributes: vec![false; self.definition.attributes.len()],
             day: false,
             uncalibrated: Vec::new(),
+            unfitted: Vec::new(),
         };
         let mut seen = HashSet::new();
         let mut open: Vec<&Expr> = self.population.iter().collect();
@@ -331,6 +403,10 @@ impl Model {
             Asked::Calibration => {
                 let fitted = self.scores.iter().filter(|score| score.method != Method::Fixed);
                 open.extend(fitted.map(|score| self.metric_below(&score.of)));
+                for predicted in &self.predicted {
+                    needs.sources[predicted.source] = true;
+                    needs.day = true;
+                }
             }
             Asked::Layers | Asked::Metrics => {}
         }
@@ -362,11 +438,19 @@ impl Model {
                     needs.sources[*source] = true;
                     needs.day = true;
                 }
+                Expr::Prediction { source, .. } => {
+                    needs.sources[*source] = true;
+                    needs.day = true;
+                    if asked != Asked::Calibration && self.fit(*source).is_none() {
+                        needs.unfitted.push(*source);
+                    }
+                }
                 Expr::AsOf | Expr::Calendar { .. } => needs.day = true,
                 _ => {}
             });
         }
         needs.uncalibrated.sort_unstable();
+        needs.unfitted.sort_unstable();
         needs
     }
 
@@ -420,6 +504,8 @@ pub struct Needs {
     pub day: bool,
     /// The places of scores that have no cuts yet.
     pub uncalibrated: Vec<usize>,
+    /// The places of sources of which something is predicted, without a fit yet.
+    pub unfitted: Vec<usize>,
 }
 
 /// The canonical JSON; parsing it gives the same model.

@@ -13,6 +13,7 @@ use crate::ledger::{LedgerRef, Reading, Unpacked, Walk};
 use super::super::error::ModelError;
 use super::super::{Layered, Model};
 use super::like::like;
+use super::prediction::predicted;
 use super::{Arithmetic, Calendar, Comparison, Expr, Function, Logic, Name, Reader, Test, Value};
 
 /// What is known of a user: everything by its place in the model.
@@ -143,10 +144,7 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn move_to(&mut self, as_of: Day) -> Result<(), ModelError> {
         let forward = as_of >= self.as_of;
         self.as_of = as_of;
-        self.metrics.copy_from_slice(&self.facts.metrics);
-        self.scores.copy_from_slice(&self.facts.scores);
-        self.dimensions.fill(None);
-        self.layer = None;
+        self.forget();
         if !forward {
             return self.read();
         }
@@ -154,6 +152,19 @@ impl<'a> Evaluation<'a> {
             reading.go_to(as_of, &self.ledgers[*source]);
         }
         Ok(())
+    }
+
+    /// Takes a reading as it is given, instead of from the ledger, on the same day.
+    pub(in crate::model) fn take_reading(&mut self, slot: usize, reading: Reading) {
+        self.forget();
+        self.readings[slot] = Walk::standing(reading);
+    }
+
+    fn forget(&mut self) {
+        self.metrics.copy_from_slice(&self.facts.metrics);
+        self.scores.copy_from_slice(&self.facts.scores);
+        self.dimensions.fill(None);
+        self.layer = None;
     }
 
     fn read(&mut self) -> Result<(), ModelError> {
@@ -236,7 +247,8 @@ impl<'a> Evaluation<'a> {
         value
     }
 
-    /// The value of a score: 1 to its number of bins; `None` without a value to cut. A score without cuts is never asked.
+    /// The value of a score: 1 to its number of bins; `None` without a value to cut. A score without cuts is never asked,
+    /// nor is a prediction without a fit.
     pub fn score(&mut self, place: usize) -> Option<u8> {
         if let Some(known) = self.scores[place] {
             return known;
@@ -274,6 +286,13 @@ impl<'a> Evaluation<'a> {
             Expr::Name(name) => self.named(*name),
             Expr::AsOf => Value::Date(self.as_of.number()),
             Expr::Reading { reader, slot, .. } => read_value(*reader, self.reading(*slot)),
+            Expr::Prediction { predictor, source, horizon, slot } => match self.model.fit(*source) {
+                Some(fit) => {
+                    let days = horizon.as_ref().map(|horizon| horizon.days);
+                    predicted(*predictor, fit, days, self.reading(*slot), 0)
+                }
+                None => Value::Null,
+            },
             Expr::Calendar { function, date } => {
                 let date = self.value(date);
                 calendar(*function, date, self.as_of)

@@ -29,6 +29,10 @@ impl<'a> Clock<'_, 'a> {
             Expr::Constant(_) | Expr::CodeIn { .. } => End::NEVER,
             Expr::Name(name) => self.hold_name(*name, set, limit),
             Expr::Reading { reader, slot, .. } => self.hold_reading(*reader, *slot, set, limit),
+            Expr::Prediction { predictor, source, horizon, slot } => {
+                let days = horizon.as_ref().map(|horizon| horizon.days);
+                self.hold_prediction(*predictor, *source, days, *slot, set, limit)
+            }
             Expr::Calendar { function, date } => {
                 let day = self.value(date);
                 let moves = self.hold(date, Set::only(day), limit).unsure();
@@ -450,6 +454,10 @@ impl<'a> Clock<'_, 'a> {
                 conditions.all(|when| self.is_still(when))
             }
             Expr::AsOf | Expr::Calendar { .. } => false,
+            Expr::Prediction { slot, .. } => {
+                let (walk, ledger) = self.evaluation.walk(*slot);
+                walk.next_step(ledger).is_none() && walk.reading().last_day().is_none()
+            }
             Expr::Reading { reader, slot, .. } => {
                 let (walk, ledger) = self.evaluation.walk(*slot);
                 walk.next_step(ledger).is_none() && (!grows(*reader) || walk.reading().last_day().is_none())
