@@ -381,6 +381,9 @@ fn every_way_of_time_has_its_day() {
         ("round(100 * p_alive(orders)) < 50", Some(37)),
         ("p_alive(visits) is null", None),
         ("coalesce(p_alive(visits), 1) < 0.5", None),
+        // what is divided by stands still until the next order: a gap of 35, and one of 35 / 3
+        ("recency(orders) / (tenure(orders) - recency(orders)) <= 1", Some(31)),
+        ("recency(orders) / ((tenure(orders) - recency(orders)) / 3) <= 1.5", Some(13)),
         // the other term is enough
         ("recency(orders) < 9 or frequency(orders) > 1", None),
         ("recency(orders) < 9 or recency(orders) > 11 and vip", Some(4)),

@@ -91,6 +91,12 @@ impl Survey<'_> {
                     Drift::Beyond
                 }
             }
+            // what grows alike stays as far apart as it is
+            Expr::Arithmetic { op: Arithmetic::Subtract, left, right }
+                if self.grows_by_one(left) && self.grows_by_one(right) =>
+            {
+                Drift::Steps
+            }
             Expr::Arithmetic { op, left, right } => {
                 let (left, right) = (self.drift(left), self.drift(right));
                 let bends = match op {
@@ -106,6 +112,16 @@ impl Survey<'_> {
             Expr::In { value, list, .. } => stepping(self.matching(value, list)),
             Expr::Compare { left, right, .. } => stepping(together(self.drift(left), self.drift(right))),
             Expr::Like { .. } | Expr::Logic { .. } | Expr::Not(_) | Expr::Is { .. } => stepping(self.most(expr)),
+        }
+    }
+
+    /// Whether it grows by one a day.
+    fn grows_by_one(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::AsOf => true,
+            Expr::Reading { reader, .. } => grows(*reader),
+            Expr::Name(Name::Metric(place)) => self.grows_by_one(&self.model.metrics[*place]),
+            _ => false,
         }
     }
 
