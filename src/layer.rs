@@ -8,7 +8,7 @@ use std::rc::Rc;
 use pgrx::prelude::*;
 use strata_core::day::Day;
 use strata_core::ledger::LedgerRef;
-use strata_core::model::{Answer, Asked, Evaluation, Facts, Model, Room, Value, Ways};
+use strata_core::model::{Answer, Asked, Centroid, Evaluation, Facts, Model, Room, Value, Ways};
 
 use crate::error::{OrRaise, raise};
 use crate::model::{json_of, parsed};
@@ -19,6 +19,7 @@ use crate::pg::query::{qualified_type_name, type_name};
 use crate::pg::row::{Column, Conversion, Row, RowShape, RowValues};
 use crate::pg::varlena;
 use crate::pg::{array, date};
+use crate::predict;
 
 ::pgrx::extension_sql_file!("../sql/layer.sql", name = "layer", requires = ["rfm_job"]);
 
@@ -30,6 +31,7 @@ struct Site {
     model: Rc<Model>,
     columns: Option<Columns>,
     row_type: Option<RowType>,
+    centroid: Option<predict::Kept<Centroid>>,
     ways: Option<Ways>,
     /// Memory that is kept from row to row.
     values: RowValues,
@@ -51,6 +53,7 @@ impl Site {
             model,
             columns: None,
             row_type: None,
+            centroid: None,
             ways: None,
             values: RowValues::default(),
             facts: Facts::default(),
@@ -123,7 +126,7 @@ pub unsafe fn ask<R>(
     if site.columns.as_ref().is_none_or(|columns| !columns.shape.is_of(row)) {
         site.columns = Some(Columns::of(RowShape::of(row, call), &site.model, asked));
     }
-    let Site { bytes, model, columns, row_type, ways, values, facts: kept_facts, room: kept_room, .. } = site;
+    let Site { bytes, model, columns, row_type, centroid, ways, values, facts: kept_facts, room: kept_room, .. } = site;
     let columns = columns.as_ref()?;
     let as_of = match call.arg(arguments.as_of) {
         None if !columns.needs_day => Day::MIN,
@@ -139,7 +142,7 @@ pub unsafe fn ask<R>(
     // SAFETY: the conversions were made for these columns.
     let facts = unsafe { columns.facts(nothing, model, values) };
     let mut evaluation = Evaluation::in_room(std::mem::take(kept_room), model, &facts, as_of).or_raise();
-    let answered = answer(&mut Kept { bytes, row_type, ways }, &mut evaluation);
+    let answered = answer(&mut Kept { bytes, row_type, centroid, ways }, &mut evaluation);
     *kept_room = evaluation.into_room();
     *kept_facts = facts.emptied();
     Some(answered)
@@ -149,6 +152,7 @@ pub unsafe fn ask<R>(
 pub struct Kept<'s> {
     bytes: &'s [u8],
     row_type: &'s mut Option<RowType>,
+    centroid: &'s mut Option<predict::Kept<Centroid>>,
     ways: &'s mut Option<Ways>,
 }
 
@@ -156,6 +160,16 @@ impl<'s> Kept<'s> {
     /// The ways into the layers, made at the first use.
     pub fn ways(&mut self, make: impl FnOnce() -> Ways) -> &Ways {
         self.ways.get_or_insert_with(make)
+    }
+
+    /// The row type that the function returns.
+    pub fn row_type(&mut self, find: impl FnOnce() -> RowType) -> &RowType {
+        self.row_type.get_or_insert_with(find)
+    }
+
+    /// The centroid in these bytes, read again only where they changed.
+    pub fn centroid(&mut self, bytes: &[u8]) -> &Centroid {
+        self.centroid.get_or_insert_with(|| predict::Kept::new(bytes)).model(bytes)
     }
 
     /// The model as it is stored, without its version.
@@ -371,7 +385,7 @@ unsafe extern "C-unwind" fn evaluate(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys
             let single = answer.in_population && !model.is_overlapping();
             let layer = if single { model.layer_name(answer.layer) } else { None };
             let next_change = evaluation.next_change().or_raise();
-            kept.row_type.get_or_insert_with(|| RowType::returned_by(call)).value([
+            kept.row_type(|| RowType::returned_by(call)).value([
                 layer.map(|name| varlena::datum_of(name.as_bytes())),
                 layers_of(model, &answer).map(|names| array::of_texts(&names)),
                 answer.in_population.then(|| array::of_scores(&answer.scores)),

@@ -10,6 +10,7 @@ mod last_events;
 mod layer;
 mod ledger;
 mod lifecycle;
+mod lookalike;
 mod model;
 mod pg;
 mod predict;

@@ -20,6 +20,7 @@ mod definition;
 mod error;
 mod json;
 mod lifecycle;
+mod lookalike;
 mod order;
 mod preset;
 pub mod rule;
@@ -32,6 +33,7 @@ pub use definition::{
 };
 pub use error::ModelError;
 pub use lifecycle::Lifecycle;
+pub use lookalike::{Center, Centroid, CentroidState, CentroidStateRef, Likeness, Part};
 pub use preset::{Preset, preset, presets};
 pub use rule::describe::describe;
 pub use rule::evaluate::{Answer, Evaluation, Facts, Room};
@@ -351,6 +353,23 @@ impl Model {
         let named = self.definition.layers.iter().position(|layer| layer.name == name).map(Some);
         let default = self.definition.default.as_ref().filter(|default| default.name == name).map(|_| None);
         named.or(default)
+    }
+
+    /// The place of a layer by its name; `None` is the default.
+    ///
+    /// # Errors
+    /// For a layer that there is not.
+    pub fn layer_called(&self, name: &str) -> Result<Option<usize>, ModelError> {
+        self.find_layer(name).ok_or_else(|| {
+            let definition = &self.definition;
+            let error = ModelError::invalid("", format!("model \"{}\" has no layer \"{name}\"", definition.name));
+            let known = definition.layers.iter().map(|layer| layer.name.as_str());
+            let known = known.chain(definition.default.as_ref().map(|default| default.name.as_str()));
+            match suggestion(name, known) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
+        })
     }
 
     pub(crate) fn dimension_layer(&self, dimension: usize, layer: usize) -> &str {

@@ -228,6 +228,16 @@ impl<'a> Evaluation<'a> {
         matching.map(|(place, _)| place).collect()
     }
 
+    /// Whether the user is in a layer, or in one below it; `None` is the default.
+    pub(crate) fn is_in(&mut self, layer: Option<usize>) -> bool {
+        let model = self.model;
+        let Some(name) = model.layer_name(layer) else { return false };
+        match model.is_overlapping() {
+            true => self.layers().into_iter().any(|place| model.layer_path(Some(place)).contains(&name)),
+            false => model.layer_path(self.layer()).contains(&name),
+        }
+    }
+
     pub(crate) fn matches(&mut self, layer: &'a Layered) -> bool {
         layer.when.as_ref().is_some_and(|when| self.value(when).holds())
     }
