@@ -36,7 +36,7 @@ WHERE c.layer = 'best' AND layer_assign(users, model, '2024-03-31') = 'good' ORD
 SELECT layer_assign(users, model, '2024-03-31') AS layer, count(similarity), count(*), avg(similarity) > 0.4 AS alike,
        bool_and(abs(1 - (SELECT sum((v ->> 'share')::numeric) FROM jsonb_each(parts) AS e (k, v) WHERE v <> 'null')) < 0.001) AS shares
 FROM users, made, centroids AS c, lookalike(users, model, centroid, '2024-03-31') WHERE c.layer = 'best' GROUP BY 1 ORDER BY 1;
-SELECT * FROM users, made, centroids AS c, lookalike(users, model, centroid, '2024-03-31') AS l (similarity, distance, parts) WHERE c.layer = 'rest' AND user_id = 201;
+SELECT similarity, distance, parts FROM users, made, centroids AS c, lookalike(users, model, centroid, '2024-03-31') WHERE c.layer = 'rest' AND user_id = 201;
 
 -- in any order, in parallel, and read back
 CREATE FUNCTION same_in_parallel() RETURNS boolean LANGUAGE plpgsql AS $$
