@@ -304,3 +304,56 @@ COMMENT ON FUNCTION centroid_agg_combine(bytea, bytea) IS 'combine function of c
 COMMENT ON FUNCTION centroid_agg_final(bytea) IS 'final function of centroid_agg';
 COMMENT ON AGGREGATE centroid_agg(record, model, text, date) IS 'the centroid of a layer over standardized metrics';
 COMMENT ON FUNCTION lookalike(record, model, centroid, date) IS 'how like a user is to the users of a layer, explained by metric';
+COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two ledgers differ; a missing one is empty';
+COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
+COMMENT ON FUNCTION walk(record, model, date, date) IS 'what a model answers for a user on a first day, and on each later day up to a last on which the answer is another';
+COMMENT ON TYPE replayed IS 'users of a layer on a day, and how many entered and left it since the day before';
+COMMENT ON FUNCTION replay_agg_transition(bytea, record, model, date, date, integer, date) IS 'transition function of replay_agg';
+COMMENT ON FUNCTION replay_agg_combine(bytea, bytea) IS 'combine function of replay_agg';
+COMMENT ON FUNCTION replay_agg_final(bytea) IS 'final function of replay_agg';
+COMMENT ON AGGREGATE replay_agg(record, model, date, date, integer, date) IS 'users of every layer of a model on the days of a grid, and how many entered and left since the day before';
+COMMENT ON FUNCTION row_expression(regclass, text, text) IS 'an expression for one row of a relation, checked: its text in canonical form, its type and its columns';
+
+-- Living layers.
+DO $$
+DECLARE
+    part regprocedure;
+BEGIN
+    FOR part IN SELECT oid FROM pg_catalog.pg_proc WHERE pronamespace = 'strata'::regnamespace AND proname LIKE '\_%' LOOP
+        EXECUTE format('COMMENT ON FUNCTION %s IS %L', part, 'implementation of living layers');
+    END LOOP;
+END
+$$;
+COMMENT ON TABLE sources IS 'Sources: relations of events or users whose changes are followed. Rows of others are not seen.';
+COMMENT ON TABLE models IS 'Registered models. Rows of others are not seen, but for models whose members the role may read.';
+COMMENT ON TABLE model_versions IS 'Versions of registered models: their definitions with their cuts.';
+COMMENT ON TABLE model_sources IS 'Which sources a registered model reads, and what it knows of them.';
+COMMENT ON TABLE refreshes IS 'What each refresh did.';
+COMMENT ON FUNCTION add_source(text, regclass, text, text, text, text, text, text, name, text, regclass, name, text, text) IS 'registers a relation of events: builds a ledger for each of its users and follows its changes';
+COMMENT ON FUNCTION sync(text) IS 'folds the changes of a source into its ledgers; returns how many users have another ledger';
+COMMENT ON FUNCTION rebuild(text) IS 'counts all rows of a source anew, and puts its triggers in place; returns how many users have another ledger';
+COMMENT ON FUNCTION verify(text) IS 'the users whose kept ledger is not what the rows say, counted anew';
+COMMENT ON FUNCTION drop_source(text) IS 'drops a source with its tables and triggers';
+COMMENT ON FUNCTION source_status() IS 'the own sources: freshness, queue, guests, heavy users, rejected rows';
+COMMENT ON FUNCTION create_model(text, model, jsonb, text, text, name, text, date, text, text) IS 'registers a model over sources, attributes and users';
+COMMENT ON FUNCTION alter_model(text, model, jsonb) IS 'gives a registered model another definition; returns the number of the new version';
+COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[]) IS 'makes new cuts for a registered model; returns the number of the new version';
+COMMENT ON FUNCTION activate(text, integer) IS 'chooses the version that a registered model is refreshed by';
+COMMENT ON FUNCTION drop_model(text) IS 'drops a registered model with its members and history';
+COMMENT ON FUNCTION refresh(text, date, boolean) IS 'brings the members of a model up to a day: looks at new, changed and due users alone';
+COMMENT ON FUNCTION members(text, date) IS 'the members of a model with their metrics';
+COMMENT ON VIEW members_all IS 'the members of all models that the role may read';
+COMMENT ON FUNCTION layer_sizes(text, date, date) IS 'users of every layer of a model on each day, from its history';
+COMMENT ON VIEW layer_sizes IS 'users of every layer on each day, of all models that the role may read';
+COMMENT ON FUNCTION transitions(text, date, date) IS 'users by their layers on two days, and the net of the moves between two layers';
+COMMENT ON FUNCTION moves(text, date, date, text, text) IS 'every move between layers on the days after from_day up to to_day';
+COMMENT ON FUNCTION layer_at(text, text, date) IS 'the layer of a user on a day, from the history';
+COMMENT ON FUNCTION layers_at(text, text, date) IS 'the layers of a user on a day, from the history';
+COMMENT ON FUNCTION entered(text, text, bigint) IS 'who entered a layer after a change, which is the mark of the last poll';
+COMMENT ON FUNCTION "left"(text, text, bigint) IS 'who left a layer after a change, which is the mark of the last poll';
+COMMENT ON FUNCTION explain(text, text, date) IS 'why a user of a registered model is in his layer, and what is missing to others';
+COMMENT ON FUNCTION explain_text(text, text, date, text) IS 'the same for people';
+COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it; writes nothing';
+COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer did in the days after';
+COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
+COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';

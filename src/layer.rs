@@ -109,7 +109,33 @@ pub unsafe fn ask<R>(
     asked: Asked,
     answer: impl FnOnce(&mut Kept<'_>, &mut Evaluation<'_>) -> R,
 ) -> Option<R> {
-    let (row, model) = (call.arg(arguments.row)?, call.arg(arguments.model)?);
+    let as_of = |model: &Model, needs_day: bool| match call.arg(arguments.as_of) {
+        None if !needs_day => Day::MIN,
+        None => raise(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            format!("what model \"{}\" says depends on the day: as_of is needed", model.definition().name),
+            Some("For example as_of => DATE '2011-12-09'.".to_owned()),
+        ),
+        as_of => date::as_of_datum(as_of),
+    };
+    // SAFETY: by the caller's word.
+    unsafe { ask_on(call, arguments.row, arguments.model, asked, as_of, answer) }
+}
+
+/// The same on a day that is found otherwise: of the model, and whether its answer depends on the day.
+///
+/// # Safety
+/// SQL declares the arguments at these places as record and model.
+pub unsafe fn ask_on<R>(
+    call: &Call<'_>,
+    row: usize,
+    model: usize,
+    asked: Asked,
+    day: impl FnOnce(&Model, bool) -> Day,
+    answer: impl FnOnce(&mut Kept<'_>, &mut Evaluation<'_>) -> R,
+) -> Option<R> {
+    let model_place = model;
+    let (row, model) = (call.arg(row)?, call.arg(model)?);
     // SAFETY: by the caller's word.
     let row = unsafe { Row::new(row) };
     let mut first = false;
@@ -119,7 +145,7 @@ pub unsafe fn ask<R>(
         unsafe { Site::new(model) }
     });
     // SAFETY: as above.
-    if !first && !call.is_constant(arguments.model) && !unsafe { site.is_of(model) } {
+    if !first && !call.is_constant(model_place) && !unsafe { site.is_of(model) } {
         // SAFETY: as above.
         *site = unsafe { Site::new(model) };
     }
@@ -128,15 +154,7 @@ pub unsafe fn ask<R>(
     }
     let Site { bytes, model, columns, row_type, centroid, ways, values, facts: kept_facts, room: kept_room, .. } = site;
     let columns = columns.as_ref()?;
-    let as_of = match call.arg(arguments.as_of) {
-        None if !columns.needs_day => Day::MIN,
-        None => raise(
-            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            format!("what model \"{}\" says depends on the day: as_of is needed", model.definition().name),
-            Some("For example as_of => DATE '2011-12-09'.".to_owned()),
-        ),
-        as_of => date::as_of_datum(as_of),
-    };
+    let as_of = day(model, columns.needs_day);
     columns.shape.read(row, values);
     let nothing = std::mem::take(kept_facts).cleared(model);
     // SAFETY: the conversions were made for these columns.
@@ -162,9 +180,9 @@ impl<'s> Kept<'s> {
         self.ways.get_or_insert_with(make)
     }
 
-    /// The row type that the function returns.
-    pub fn row_type(&mut self, find: impl FnOnce() -> RowType) -> &RowType {
-        self.row_type.get_or_insert_with(find)
+    /// What the function returns rows of, described at the first use.
+    pub fn row_type(&mut self, describe: impl FnOnce() -> RowType) -> &RowType {
+        self.row_type.get_or_insert_with(describe)
     }
 
     /// The centroid in these bytes, read again only where they changed.
@@ -203,33 +221,6 @@ impl Columns {
             _ => given(&mut definition.scores.names()),
         };
         let needs = model.needs(asked, &given_metrics, &given_scores);
-        let uncalibrated = |message: String, but: &str| -> ! {
-            raise(
-                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                message,
-                Some(format!(
-                    "Calibrate the model first: SELECT strata.calibrate_agg(t, model, as_of) FROM users t; or {but}."
-                )),
-            )
-        };
-        if let Some(source) = needs.unfitted.first() {
-            let name = &definition.sources.0.0[*source].0;
-            let message = format!("nothing was fitted to source \"{name}\" of model \"{}\" yet", definition.name);
-            uncalibrated(message, "give the metric that predicts as a column");
-        }
-        if let Some(score) = needs.uncalibrated.first() {
-            let name = &definition.scores.0[*score].0;
-            let message = format!("score \"{name}\" of model \"{}\" has no cuts yet", definition.name);
-            uncalibrated(
-                message,
-                match model.takes_two_passes(*score) {
-                    true => {
-                        "once more, with the model that came out, as the score mixes predictions with other readings"
-                    }
-                    false => "give the score as a column",
-                },
-            );
-        }
         let missing = |name: &str, what: &str| -> ! {
             let list = present.iter().map(|column| format!("{} ({})", column.name, type_name(column.type_id)));
             raise(
@@ -280,6 +271,33 @@ impl Columns {
                 mismatch(found, "number")
             };
             taken.push(Taken::Score { column: found.place, score, by });
+        }
+        let uncalibrated = |message: String, but: &str| -> ! {
+            raise(
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                message,
+                Some(format!(
+                    "Calibrate the model first: SELECT strata.calibrate_agg(t, model, as_of) FROM users t; or {but}."
+                )),
+            )
+        };
+        if let Some(source) = needs.unfitted.first() {
+            let name = &definition.sources.0.0[*source].0;
+            let message = format!("nothing was fitted to source \"{name}\" of model \"{}\" yet", definition.name);
+            uncalibrated(message, "give the metric that predicts as a column");
+        }
+        if let Some(score) = needs.uncalibrated.first() {
+            let name = &definition.scores.0[*score].0;
+            let message = format!("score \"{name}\" of model \"{}\" has no cuts yet", definition.name);
+            uncalibrated(
+                message,
+                match model.takes_two_passes(*score) {
+                    true => {
+                        "once more, with the model that came out, as the score mixes predictions with other readings"
+                    }
+                    false => "give the score as a column",
+                },
+            );
         }
         Columns { needs_day: needs.day, taken, shape }
     }
@@ -372,6 +390,17 @@ fn layers_of<'m>(model: &'m Model, answer: &Answer) -> Option<Vec<&'m str>> {
     answer.in_population.then_some(names)
 }
 
+/// Layer, layers and scores as SQL gives them.
+pub fn answered(model: &Model, answer: &Answer) -> [Option<pg_sys::Datum>; 3] {
+    let single = answer.in_population && !model.is_overlapping();
+    let layer = if single { model.layer_name(answer.layer) } else { None };
+    [
+        layer.map(|name| varlena::datum_of(name.as_bytes())),
+        layers_of(model, answer).map(|names| array::of_texts(&names)),
+        answer.in_population.then(|| array::of_scores(&answer.scores)),
+    ]
+}
+
 /// `evaluate(user_row, model, as_of)`: layer, layers, scores and the first day on which one of them can change by itself.
 #[pg_guard]
 #[unsafe(no_mangle)]
@@ -382,15 +411,10 @@ unsafe extern "C-unwind" fn evaluate(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys
         let evaluated = ask(&call, USUAL, Asked::Everything, |kept, evaluation| {
             let model = evaluation.model();
             let answer = evaluation.answer();
-            let single = answer.in_population && !model.is_overlapping();
-            let layer = if single { model.layer_name(answer.layer) } else { None };
             let next_change = evaluation.next_change().or_raise();
-            kept.row_type(|| RowType::returned_by(call)).value([
-                layer.map(|name| varlena::datum_of(name.as_bytes())),
-                layers_of(model, &answer).map(|names| array::of_texts(&names)),
-                answer.in_population.then(|| array::of_scores(&answer.scores)),
-                next_change.map(|day| pg_sys::Datum::from(day.number())),
-            ])
+            let [layer, layers, scores] = answered(model, &answer);
+            let next_change = next_change.map(|day| pg_sys::Datum::from(day.number()));
+            kept.row_type(|| RowType::returned_by(call)).value([layer, layers, scores, next_change])
         });
         evaluated.unwrap_or_else(|| call.null())
     }

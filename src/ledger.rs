@@ -205,6 +205,12 @@ fn clip(ledger: Option<LedgerIn<'_>>, from_day: Option<Date>, to_day: Option<Dat
     Some(out(Sealed::new(Some(ledger)).get().clip(from, to).or_raise()))
 }
 
+/// The earliest day on which the two ledgers differ; a missing one is empty.
+#[pg_extern(immutable, parallel_safe)]
+fn first_difference(a: Option<LedgerIn<'_>>, b: Option<LedgerIn<'_>>) -> Option<Date> {
+    Sealed::new(a).get().first_difference(Sealed::new(b).get()).or_raise().map(date::date)
+}
+
 fn compare(a: LedgerIn<'_>, b: LedgerIn<'_>) -> std::cmp::Ordering {
     ledger::sealed(a.bytes).or_raise().cmp(&ledger::sealed(b.bytes).or_raise())
 }

@@ -6,10 +6,12 @@ mod calibrate;
 mod error;
 mod event;
 mod explain;
+mod expression;
 mod last_events;
 mod layer;
 mod ledger;
 mod lifecycle;
+mod living;
 mod lookalike;
 mod model;
 mod pg;
@@ -18,6 +20,7 @@ mod predict_fit;
 mod rfm;
 mod rfm_job;
 mod score;
+mod walk;
 
 ::pgrx::pg_module_magic!(name, version);
 

@@ -153,6 +153,24 @@ proptest! {
     }
 
     #[test]
+    fn the_first_difference_is_that_of_the_contents(rows in rows(), tail in rows(), other in rows()) {
+        let (a, b) = (ledger_of(&[rows.clone(), tail].concat()), ledger_of(&[rows, other].concat()));
+        let (in_a, in_b) = (model_of_ledger(a.borrow()), model_of_ledger(b.borrow()));
+        let days: std::collections::BTreeSet<i32> = in_a.keys().chain(in_b.keys()).copied().collect();
+        let expected = days.into_iter().find(|day| in_a.get(day) != in_b.get(day));
+        let found = |a: LedgerRef<'_>, b: LedgerRef<'_>| a.first_difference(b).map(|day| day.map(Day::number));
+        prop_assert_eq!(found(a.borrow(), b.borrow()), Ok(expected));
+        prop_assert_eq!(found(b.borrow(), a.borrow()), Ok(expected));
+        prop_assert_eq!(found(a.borrow(), a.borrow()), Ok(None));
+        prop_assert_eq!(found(LedgerRef::EMPTY, b.borrow()), Ok(in_b.keys().next().copied()));
+        // before it the two are alike
+        if let Some(day) = expected.filter(|day| *day > Day::MIN.number()) {
+            let before = Day::new(day as i64 - 1).expect("a day");
+            prop_assert_eq!(a.borrow().clip(Day::MIN, before), b.borrow().clip(Day::MIN, before));
+        }
+    }
+
+    #[test]
     fn readings_equal_the_model(rows in rows(), as_of in -400..400i32, days in prop::option::of(1..500i32)) {
         let model: Model = model_of(&rows)
             .into_iter()
@@ -307,4 +325,22 @@ fn many_events_of_one_day_need_no_room() {
     let rows: Vec<Row> = (0..100_000).map(|event| (event % 7, Money::new(1, 2).expect("fits"))).collect();
     let building = Building::rows(&rows).expect("small");
     assert!(building.0.len() <= 512, "{}", building.0.len());
+}
+
+#[test]
+fn what_lies_behind_the_first_difference_is_not_read() {
+    let ledger: Ledger =
+        r#"{"2024-01-01": [1, 5], "2024-01-02": [1, 7], "2024-01-09": [1, 9]}"#.parse().expect("valid");
+    let damaged = &ledger.as_bytes()[..ledger.as_bytes().len() - 1];
+    let damaged = LedgerRef::new(damaged).expect("a header");
+    let day = |text: &str| Ok(Some(text.parse::<Day>().expect("a day")));
+    for (other, expected) in [
+        (r#"{"2024-01-01": [1, 5], "2024-01-02": [2, 7]}"#, day("2024-01-02")),
+        (r#"{"2024-01-01": [1, 5.00]}"#, day("2024-01-02")),
+        (r#"{"2024-01-01": [1, 5.25]}"#, day("2024-01-01")),
+        (r#"{"2024-01-01": [1, 5], "2024-01-02": [1, 7]}"#, Err(LedgerError::Corrupt("truncated"))),
+    ] {
+        let other: Ledger = other.parse().expect("valid");
+        assert_eq!(damaged.first_difference(other.borrow()), expected, "{other:?}");
+    }
 }

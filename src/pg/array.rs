@@ -4,6 +4,7 @@ use std::ffi::c_char;
 
 use pgrx::pg_sys;
 
+use super::composite::RowType;
 use super::varlena;
 
 /// A `text[]` in the current memory context.
@@ -20,6 +21,15 @@ pub fn of_scores(scores: &[Option<u8>]) -> pg_sys::Datum {
     let mut nulls: Vec<bool> = scores.iter().map(Option::is_none).collect();
     // SAFETY: the elements are two-byte integers, passed by value.
     unsafe { one_dimension(&mut elements, Some(&mut nulls), pg_sys::INT2OID, 2, pg_sys::TYPALIGN_SHORT as c_char) }
+}
+
+/// An array of rows in the current memory context.
+///
+/// # Safety
+/// The rows are values of the type.
+pub unsafe fn of_rows(rows: &mut [pg_sys::Datum], row_type: &RowType) -> pg_sys::Datum {
+    // SAFETY: by the caller's word; composites are of variable length and double alignment.
+    unsafe { one_dimension(rows, None, row_type.type_id(), -1, pg_sys::TYPALIGN_DOUBLE as c_char) }
 }
 
 /// # Safety

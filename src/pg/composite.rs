@@ -1,4 +1,4 @@
-//! `strata.rfm_scores`: a row of three small integers as a value.
+//! Rows as values: `strata.rfm_scores`, and what functions are declared to return.
 
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::{FromDatum, pg_sys};
@@ -47,6 +47,25 @@ impl RowType {
             pg_sys::MemoryContextSwitchTo(before);
             RowType(kept)
         }
+    }
+
+    /// The type of the elements of the array that a function is declared to return.
+    pub fn elements_returned_by(call: Call<'_>) -> RowType {
+        // SAFETY: as above. SQL declares an array of a composite type.
+        unsafe {
+            let flinfo = (*call.fcinfo()).flinfo;
+            let element = pg_sys::get_element_type(pg_sys::get_func_rettype((*flinfo).fn_oid));
+            let before = pg_sys::MemoryContextSwitchTo((*flinfo).fn_mcxt);
+            let kept = pg_sys::lookup_rowtype_tupdesc_copy(element, -1);
+            pg_sys::MemoryContextSwitchTo(before);
+            RowType(kept)
+        }
+    }
+
+    /// The type itself.
+    pub fn type_id(&self) -> pg_sys::Oid {
+        // SAFETY: the description is alive.
+        unsafe { (*self.0).tdtypeid }
     }
 
     /// A value of that type from as many attributes as it has; `None` is NULL.

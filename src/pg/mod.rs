@@ -11,6 +11,7 @@
 //! * [`array`], [`json`]: arrays and `jsonb` as values;
 //! * [`row`]: rows of any type as arguments;
 //! * [`query`]: queries given as text: what they return, and running them;
+//! * [`expression`]: expressions for one row, given as text;
 //! * [`rows`]: the answer of a set-returning function;
 //! * [`spill`]: temporary files.
 
@@ -19,6 +20,7 @@ pub mod array;
 pub mod call;
 pub mod composite;
 pub mod date;
+pub mod expression;
 pub mod json;
 pub mod numeric;
 pub mod query;

@@ -132,7 +132,7 @@ unsafe fn expected_rows(plan: pg_sys::SPIPlanPtr) -> f64 {
 ///
 /// # Safety
 /// The list is NULL or one of pointers to `T`, which live as long as wanted.
-unsafe fn only_member<'a, T>(list: *mut pg_sys::List) -> Option<&'a T> {
+pub(super) unsafe fn only_member<'a, T>(list: *mut pg_sys::List) -> Option<&'a T> {
     // SAFETY: by the caller's word.
     unsafe {
         if list.is_null() || (*list).length != 1 {

@@ -31,7 +31,7 @@ FROM pg_aggregate JOIN pg_proc AS t ON t.oid = aggtransfn JOIN pg_proc AS c ON c
      JOIN members ON objid = aggfnoid AND classid = 'pg_proc'::regclass ORDER BY 1;
 
 -- Every other function is immutable and parallel safe, but for those that run the caller's query: they read it with the
--- caller's snapshot, and start parallel workers instead of running in one.
+-- caller's snapshot, and start parallel workers instead of running in one. row_expression looks into the catalog.
 SELECT p.oid::regprocedure AS function, provolatile, proparallel
 FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
 WHERE provolatile <> 'i' OR proparallel <> 's' ORDER BY p.oid::regprocedure::text;

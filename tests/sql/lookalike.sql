@@ -1,6 +1,6 @@
 -- Lookalikes: the centroid of a layer, and how far off everybody is.
 \set VERBOSITY default
-SET search_path = strata, public;
+SET search_path = public, strata;
 CREATE TABLE users (user_id int, is_test boolean, orders ledger, points int);
 INSERT INTO users
 SELECT n, n % 40 = 0, ledger_agg(DATE '2024-01-01' + (n * 37 + k * 29) % 90, 10 * (n % 8) + k), nullif(n % 9, 0)

@@ -1,6 +1,6 @@
 -- Predictions as metrics of a model: calibration fits first, then cuts.
 \set VERBOSITY default
-SET search_path = strata, public;
+SET search_path = public, strata;
 CREATE TABLE buyers (user_id int, is_test boolean, orders ledger);
 INSERT INTO buyers
 SELECT n, n % 50 = 0, ledger_agg(DATE '2023-01-01' + (n * 37 % 200 + k * (5 + n % 61))::int, 5 + n * 13 % 40 + k * 7 % 11)

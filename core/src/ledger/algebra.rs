@@ -1,6 +1,7 @@
-//! Merging, retracting and clipping.
+//! Merging, retracting, clipping and comparing.
 
 use crate::day::Day;
+use crate::money::POWERS_OF_TEN;
 
 use super::sealed::{Ledger, LedgerRef};
 use super::{Entry, LedgerError};
@@ -38,6 +39,33 @@ impl LedgerRef<'_> {
         };
         let entries = self.entries().filter(inside).collect::<Result<Vec<Entry>, LedgerError>>()?;
         Ledger::from_sorted(&entries, self.scale())
+    }
+
+    /// The earliest day on which the two differ in events, gross amount or credits; `None` where they are equal. Nothing
+    /// behind that day is read.
+    ///
+    /// # Errors
+    /// For a ledger that is damaged before that day.
+    pub fn first_difference(self, other: LedgerRef<'_>) -> Result<Option<Day>, LedgerError> {
+        if self.has_the_bytes_of(other) {
+            return Ok(None);
+        }
+        let scale = self.scale().max(other.scale());
+        let contents = |entry: &Entry, of: u8| {
+            let factor = i128::from(POWERS_OF_TEN[usize::from(scale - of)]);
+            (entry.events, i128::from(entry.gross) * factor, i128::from(entry.credit) * factor)
+        };
+        let (mut here, mut there) = (self.entries(), other.entries());
+        loop {
+            match (here.next().transpose()?, there.next().transpose()?) {
+                (Some(one), Some(two)) if one.day != two.day => return Ok(Some(one.day.min(two.day))),
+                (Some(one), Some(two)) if contents(&one, self.scale()) != contents(&two, other.scale()) => {
+                    return Ok(Some(one.day));
+                }
+                (Some(_), Some(_)) => {}
+                (one, two) => return Ok(one.or(two).map(|entry| entry.day)),
+            }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod lifecycle;
 mod lookalike;
 mod order;
 mod preset;
+mod replay;
 pub mod rule;
 pub mod scheme;
 
@@ -35,6 +36,8 @@ pub use error::ModelError;
 pub use lifecycle::Lifecycle;
 pub use lookalike::{Center, Centroid, CentroidState, CentroidStateRef, Likeness, Part};
 pub use preset::{Preset, preset, presets};
+pub use replay::{Grid, Replay, ReplayRef, Replayed};
+pub use rule::clock::Step;
 pub use rule::describe::describe;
 pub use rule::evaluate::{Answer, Evaluation, Facts, Room};
 pub use rule::explain::{explain, explain_text};
@@ -66,6 +69,8 @@ pub struct Model {
     predicted: Vec<Predicted>,
     /// What each metric is made of.
     derivations: Vec<Derivation>,
+    /// The scores that the layers depend on, by their places.
+    layer_scores: Vec<LayerScore>,
 }
 
 /// A source of which something is predicted.
@@ -78,6 +83,14 @@ pub(crate) struct Predicted {
     pub(crate) amounts: bool,
     /// What calibration fitted; `None` until it has, or where amounts are missing that are asked for.
     pub(crate) fit: Option<SourceFit>,
+}
+
+/// A score that the layers depend on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LayerScore {
+    pub(crate) place: usize,
+    /// Whether it depends on other scores itself.
+    pub(crate) rests_on_scores: bool,
 }
 
 /// A metric, or an earlier score, cut into 1..=bins.
@@ -171,10 +184,11 @@ impl Model {
             layers: checked.layers,
             readings: checked.readings,
             predicted: Vec::new(),
+            layer_scores: Vec::new(),
             definition: definition.clone(),
         };
-        let predicted = model.find_predicted();
-        let model = Self { predicted, ..model };
+        let (predicted, layer_scores) = (model.find_predicted(), model.scores_of_layers());
+        let model = Self { predicted, layer_scores, ..model };
         model.print_into(&mut definition, &checked.requires);
         let rewritten = definition != model.definition;
         let model = Self { definition, ..model };
@@ -408,7 +422,6 @@ impl Model {
             uncalibrated: Vec::new(),
             unfitted: Vec::new(),
         };
-        let mut seen = HashSet::new();
         let mut open: Vec<&Expr> = self.population.iter().collect();
         let mut names: Vec<Name> = Vec::new();
         if matches!(asked, Asked::Layers | Asked::Everything) {
@@ -429,48 +442,84 @@ impl Model {
             }
             Asked::Layers | Asked::Metrics => {}
         }
-        loop {
-            while let Some(name) = names.pop() {
-                if !seen.insert(name) {
-                    continue;
-                }
-                match name {
-                    Name::Metric(place) if !given_metrics[place] => open.push(&self.metrics[place]),
-                    Name::Score(place) if !given_scores[place] => {
-                        if self.scores[place].cuts.is_none() {
-                            needs.uncalibrated.push(place);
-                        }
-                        open.push(&self.scores[place].of);
-                    }
-                    Name::Attribute(place) => needs.attributes[place] = true,
-                    Name::Dimension(place) => {
-                        open.extend(self.dimensions[place].layers.iter().filter_map(|layer| layer.when.as_ref()));
-                    }
-                    _ => {}
+        let is_given = |name: Name| match name {
+            Name::Metric(place) => given_metrics[place],
+            Name::Score(place) => given_scores[place],
+            _ => false,
+        };
+        let found = self.names_below(open, names, is_given, |part| match part {
+            Expr::Reading { source, .. } => {
+                needs.sources[*source] = true;
+                needs.day = true;
+            }
+            Expr::Prediction { source, .. } => {
+                needs.sources[*source] = true;
+                needs.day = true;
+                if asked != Asked::Calibration && self.fit(*source).is_none() {
+                    needs.unfitted.push(*source);
                 }
             }
-            let Some(expr) = open.pop() else { break };
-            expr.walk(&mut |part| match part {
-                Expr::Name(name) => names.push(*name),
-                Expr::CodeIn { scores, .. } => names.extend(scores.iter().map(|score| Name::Score(*score))),
-                Expr::Reading { source, .. } => {
-                    needs.sources[*source] = true;
-                    needs.day = true;
+            Expr::AsOf | Expr::Calendar { .. } => needs.day = true,
+            _ => {}
+        });
+        for name in found {
+            match name {
+                Name::Attribute(place) => needs.attributes[place] = true,
+                Name::Score(place) if !given_scores[place] && self.scores[place].cuts.is_none() => {
+                    needs.uncalibrated.push(place);
                 }
-                Expr::Prediction { source, .. } => {
-                    needs.sources[*source] = true;
-                    needs.day = true;
-                    if asked != Asked::Calibration && self.fit(*source).is_none() {
-                        needs.unfitted.push(*source);
-                    }
-                }
-                Expr::AsOf | Expr::Calendar { .. } => needs.day = true,
                 _ => {}
-            });
+            }
         }
         needs.uncalibrated.sort_unstable();
         needs.unfitted.sort_unstable();
         needs
+    }
+
+    /// The names that expressions depend on, directly or through other names; `each` sees all their parts. Nothing is
+    /// looked for below a name that is given.
+    fn names_below<'m>(
+        &'m self,
+        mut open: Vec<&'m Expr>,
+        mut names: Vec<Name>,
+        is_given: impl Fn(Name) -> bool,
+        mut each: impl FnMut(&Expr),
+    ) -> HashSet<Name> {
+        let mut seen = HashSet::new();
+        loop {
+            while let Some(name) = names.pop() {
+                if !seen.insert(name) || is_given(name) {
+                    continue;
+                }
+                match name {
+                    Name::Metric(place) => open.push(&self.metrics[place]),
+                    Name::Score(place) => open.push(&self.scores[place].of),
+                    Name::Dimension(place) => {
+                        open.extend(self.dimensions[place].layers.iter().filter_map(|layer| layer.when.as_ref()));
+                    }
+                    Name::Parameter(_) | Name::Attribute(_) => {}
+                }
+            }
+            let Some(expr) = open.pop() else { return seen };
+            expr.walk(&mut |part| {
+                match part {
+                    Expr::Name(name) => names.push(*name),
+                    Expr::CodeIn { scores, .. } => names.extend(scores.iter().map(|score| Name::Score(*score))),
+                    _ => {}
+                }
+                each(part);
+            });
+        }
+    }
+
+    /// The scores that the layers depend on.
+    fn scores_of_layers(&self) -> Vec<LayerScore> {
+        let names_below = |open: Vec<&Expr>| self.names_below(open, Vec::new(), |_| false, |_| ());
+        let names = names_below(self.layers.iter().filter_map(|layer| layer.when.as_ref()).collect());
+        let found = (0..self.scores.len()).filter(|place| names.contains(&Name::Score(*place)));
+        let is_score = |name: &Name| matches!(name, Name::Score(_));
+        let on_scores = |place: usize| names_below(vec![&self.scores[place].of]).iter().any(is_score);
+        found.map(|place| LayerScore { place, rests_on_scores: on_scores(place) }).collect()
     }
 
     /// The metric below a chain of scores of scores.

@@ -148,9 +148,7 @@ impl<'a> Evaluation<'a> {
         if !forward {
             return self.read();
         }
-        for (reading, (source, _)) in self.readings.iter_mut().zip(&self.model.readings) {
-            reading.go_to(as_of, &self.ledgers[*source]);
-        }
+        self.go_on_reading();
         Ok(())
     }
 
@@ -165,6 +163,25 @@ impl<'a> Evaluation<'a> {
         self.scores.copy_from_slice(&self.facts.scores);
         self.dimensions.fill(None);
         self.layer = None;
+    }
+
+    /// Goes to a later day on which some scores, by their places, are known to be what they are.
+    pub(super) fn advance_to(&mut self, as_of: Day, is_kept: impl Fn(usize) -> bool) {
+        debug_assert!(as_of >= self.as_of);
+        self.as_of = as_of;
+        self.metrics.copy_from_slice(&self.facts.metrics);
+        for (place, score) in self.scores.iter_mut().enumerate().filter(|(place, _)| !is_kept(*place)) {
+            *score = self.facts.scores[place];
+        }
+        self.dimensions.fill(None);
+        self.layer = None;
+        self.go_on_reading();
+    }
+
+    fn go_on_reading(&mut self) {
+        for (reading, (source, _)) in self.readings.iter_mut().zip(&self.model.readings) {
+            reading.go_to(self.as_of, &self.ledgers[*source]);
+        }
     }
 
     fn read(&mut self) -> Result<(), ModelError> {
@@ -285,7 +302,7 @@ impl<'a> Evaluation<'a> {
         self.readings[slot].reading()
     }
 
-    pub(super) fn walk(&self, slot: usize) -> (&Walk, &Unpacked) {
+    pub(super) fn reading_walk(&self, slot: usize) -> (&Walk, &Unpacked) {
         (&self.readings[slot], &self.ledgers[self.model.readings[slot].0])
     }
 

@@ -20,7 +20,7 @@ impl<'a> Clock<'_, 'a> {
         limit: i32,
     ) -> End {
         let Some(fit) = self.evaluation.model.fit(source) else { return End::NEVER };
-        let (walk, ledger) = self.evaluation.walk(slot);
+        let (walk, ledger) = self.evaluation.reading_walk(slot);
         let mut walk = walk.clone();
         // the day of the walk's reading, and the day that was reached from it
         let (mut step, mut day) = (self.today, self.today);

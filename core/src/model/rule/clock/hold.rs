@@ -125,7 +125,7 @@ impl<'a> Clock<'_, 'a> {
 
     /// Walks the ledger from step to step; between them only the distance to a day grows.
     fn hold_reading(&mut self, reader: Reader, slot: usize, set: Set<'a>, limit: i32) -> End {
-        let (walk, ledger) = self.evaluation.walk(slot);
+        let (walk, ledger) = self.evaluation.reading_walk(slot);
         let mut walk = walk.clone();
         let mut day = self.today;
         loop {
@@ -466,11 +466,11 @@ impl<'a> Clock<'_, 'a> {
             }
             Expr::AsOf | Expr::Calendar { .. } => false,
             Expr::Prediction { slot, .. } => {
-                let (walk, ledger) = self.evaluation.walk(*slot);
+                let (walk, ledger) = self.evaluation.reading_walk(*slot);
                 walk.next_step(ledger).is_none() && walk.reading().last_day().is_none()
             }
             Expr::Reading { reader, slot, .. } => {
-                let (walk, ledger) = self.evaluation.walk(*slot);
+                let (walk, ledger) = self.evaluation.reading_walk(*slot);
                 walk.next_step(ledger).is_none() && (!grows(*reader) || walk.reading().last_day().is_none())
             }
             _ => {

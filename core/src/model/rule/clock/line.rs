@@ -58,7 +58,7 @@ impl<'a> Clock<'_, 'a> {
             }
             Expr::AsOf => Line { value: Value::Date(self.today), slope: Decimal::ONE, end: NEVER },
             Expr::Reading { reader, slot, .. } => {
-                let (walk, ledger) = self.evaluation.walk(*slot);
+                let (walk, ledger) = self.evaluation.reading_walk(*slot);
                 let end = walk.next_step(ledger).and_then(|day| i32::try_from(day).ok()).unwrap_or(NEVER);
                 let value = read_value(*reader, walk.reading());
                 let slope = if grows(*reader) && value != Value::Null { Decimal::ONE } else { Decimal::ZERO };

@@ -15,8 +15,10 @@
 mod daily;
 mod fall;
 mod hold;
+mod layers;
 mod line;
 mod set;
+mod walk;
 
 use crate::day::Day;
 
@@ -26,6 +28,9 @@ use super::evaluate::Evaluation;
 use super::{Expr, Value};
 
 use set::Set;
+
+pub(crate) use layers::LayerWalk;
+pub use walk::Step;
 
 /// The days to look at before the next of them is given as the answer, as a day for another look.
 const MOST_LOOKS: u32 = 366;
@@ -91,6 +96,16 @@ impl<'a> Evaluation<'a> {
     /// For a ledger that is damaged.
     pub fn next_change(&mut self) -> Result<Option<Day>, ModelError> {
         let today = self.as_of;
+        let struck = self.strike()?;
+        if self.as_of != today {
+            self.move_to(today)?;
+        }
+        Ok(struck)
+    }
+
+    /// The same, with the evaluation left on a day from its own to the one that is found.
+    fn strike(&mut self) -> Result<Option<Day>, ModelError> {
+        let today = self.as_of;
         let mut steps = MOST_STEPS;
         let mut end = self.end(&mut steps);
         if !end.sure && Day::new(end.day.into()).is_some() {
@@ -106,7 +121,6 @@ impl<'a> Evaluation<'a> {
                     break;
                 }
             }
-            self.move_to(today)?;
         }
         // a look in ten thousand years is as good as one in a million, and calendars of other programs end there
         let last = if today.number() < LAST_LOOK { end.day.min(LAST_LOOK) } else { end.day };
@@ -137,26 +151,36 @@ impl<'a> Clock<'_, 'a> {
     /// The end of everything that is answered.
     fn answer(&mut self) -> End {
         let model = self.evaluation.model;
-        let mut end = End::NEVER;
-        if let Some(population) = &model.population {
-            let inside = self.value(population).holds();
-            end = self.hold(population, if inside { Set::TRUE } else { Set::NOT_TRUE }, NEVER);
-            if !inside {
-                return end;
-            }
+        let mut end = self.population(NEVER);
+        if !self.evaluation.in_population() {
+            return end;
         }
         for place in 0..model.scores.len() {
             end = end.and(self.score(place, end.day));
         }
-        if model.is_overlapping() {
-            for layer in &model.layers {
-                let set = if self.evaluation.matches(layer) { Set::TRUE } else { Set::NOT_TRUE };
-                end = end.and(self.condition(layer, set, end.day));
-            }
-            return end;
+        end.and(self.layers(end.day))
+    }
+
+    /// The end of being in the population, or outside of it.
+    fn population(&mut self, limit: i32) -> End {
+        let Some(population) = &self.evaluation.model.population else { return End::NEVER };
+        let inside = self.value(population).holds();
+        self.hold(population, if inside { Set::TRUE } else { Set::NOT_TRUE }, limit)
+    }
+
+    /// The end of the layers, while the scores stay.
+    fn layers(&mut self, limit: i32) -> End {
+        let model = self.evaluation.model;
+        if !model.is_overlapping() {
+            let found = self.evaluation.layer();
+            return self.first_match(&model.layers, found, limit);
         }
-        let found = self.evaluation.layer();
-        end.and(self.first_match(&model.layers, found, end.day))
+        let mut end = End::possible(limit);
+        for layer in &model.layers {
+            let set = if self.evaluation.matches(layer) { Set::TRUE } else { Set::NOT_TRUE };
+            end = end.and(self.condition(layer, set, end.day));
+        }
+        end
     }
 
     /// The end of a first match; `None` is none.
