@@ -225,15 +225,23 @@ class Duck:
 
     def load(self, server, table):
         """Native copy of the table, as 'orders'; seconds for the export and for the load."""
+        seconds = self.take(server, table, "CREATE OR REPLACE TABLE orders AS")
+        self.loaded = table
+        return seconds
+
+    def append(self, server, rows):
+        """More rows for that copy, from a table or a query in parentheses."""
+        return self.take(server, f"{rows} AS rows", "INSERT INTO orders")
+
+    def take(self, server, rows, statement):
         export = self.directory / "orders.csv"
-        seconds_export = self.export(server, table, export)
+        seconds_export = self.export(server, rows, export)
         seconds_load, _ = self.execute(
-            "CREATE OR REPLACE TABLE orders AS SELECT * FROM read_csv("
+            f"{statement} SELECT * FROM read_csv("
             f"'{export}', header = false, columns = {{'customer_id': 'BIGINT', 'ordered_at': 'TIMESTAMP',"
             " 'amount': 'DECIMAL(12,2)'}); CHECKPOINT"
         )
         export.unlink()
-        self.loaded = table
         return seconds_export, seconds_load
 
     @staticmethod

@@ -80,8 +80,8 @@ DECLARE
     listed text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(source.columns) AS c);
 BEGIN
     -- the columns as they stand, without checks and lengths: nothing that the relation took is refused here
-    EXECUTE format('CREATE TABLE %s (change smallint NOT NULL, %s)', queue, (
-        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, NULL),
+    EXECUTE format('CREATE TABLE %s (strata_change smallint NOT NULL, %s)', queue, (
+        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, -1),
             CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END), ', ' ORDER BY a.attnum)
         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
              LEFT JOIN pg_collation AS c ON c.oid = a.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace
@@ -91,18 +91,26 @@ BEGIN
         CREATE FUNCTION %1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT 1, %3$s FROM strata_new;
             ELSIF TG_OP = 'UPDATE' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
             ELSIF TG_OP = 'DELETE' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT -1, %3$s FROM strata_old;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old;
             ELSE
-                INSERT INTO %2$s (change) VALUES (0);
+                INSERT INTO %2$s (strata_change) VALUES (0);
             END IF;
+            RETURN NULL;
+        EXCEPTION WHEN OTHERS THEN
+            -- a column has another name or type than it had, or there is no queue: that is for the next sync to say, not for those who write
+            BEGIN
+                INSERT INTO %2$s (strata_change) VALUES (0);
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'source %4$s: %%', SQLERRM;
+            END;
             RETURN NULL;
         END
         $body$
-        $f$, strata._table(source, 'capture'), queue, listed);
+        $f$, strata._table(source, 'capture'), queue, listed, replace(quote_ident(source.name), '''', ''''''));
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', strata._table(source, 'capture'));
     -- without the extension nobody would empty the queue
     EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION pg_strata', strata._table(source, 'capture'));
@@ -119,6 +127,11 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
+    -- rows that were committed between the snapshot and the triggers would be seen by neither
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'triggers of source "%" cannot be created in a transaction that is %', source.name, current_setting('transaction_isolation') USING
+            ERRCODE = 'active_sql_transaction', HINT = 'Begin it with ISOLATION LEVEL READ COMMITTED.';
+    END IF;
     FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
@@ -151,12 +164,26 @@ CREATE FUNCTION _members(source sources) RETURNS regclass[] STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT array_agg(f) FROM strata._family(to_regclass(strata._relation(source))) AS f WHERE f IS NOT NULL $$;
 
+-- A column that expressions use and that is not what it was; NULL where there is none.
+CREATE FUNCTION _column_problem(source sources) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN a.attname IS NULL THEN format('%s has no column "%s" any more', strata._relation(source), c)
+                ELSE format('column "%s" of %s was of type %s, and is of type %s', c, strata._relation(source), format_type(q.atttypid, NULL), format_type(a.atttypid, NULL)) END
+    FROM unnest(source.columns) AS c
+         LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(strata._relation(source)) AND a.attname = c AND NOT a.attisdropped
+         LEFT JOIN pg_attribute AS q ON q.attrelid = to_regclass(strata._table(source, 'queue')) AND q.attname = c
+    WHERE to_regclass(strata._relation(source)) IS NOT NULL AND (a.attname IS NULL OR q.atttypid <> a.atttypid)
+    ORDER BY c LIMIT 1
+$$;
+
 -- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does. Partitions that came or went since then are
 -- no problem: the next sync counts what they bring or take away.
 CREATE FUNCTION _capture_problem(source sources) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
+        WHEN strata._column_problem(source) IS NOT NULL THEN strata._column_problem(source)
         WHEN source.capture <> 'trigger' THEN NULL
         WHEN strata._members(source) IS NULL THEN format('there is no relation %s', strata._relation(source))
         ELSE (

@@ -341,9 +341,9 @@ COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[]) IS 'makes new cu
 COMMENT ON FUNCTION activate(text, integer) IS 'chooses the version that a registered model is refreshed by';
 COMMENT ON FUNCTION drop_model(text) IS 'drops a registered model with its members and history';
 COMMENT ON FUNCTION refresh(text, date, boolean) IS 'brings the members of a model up to a day: looks at new, changed and due users alone';
-COMMENT ON FUNCTION members(text, date) IS 'the members of a model with their metrics';
+COMMENT ON FUNCTION members(text, date) IS 'the members of a model as of its last refresh, with their metrics; as of any other day they are evaluated from the ledgers, with attributes as they are now, and since is NULL';
 COMMENT ON VIEW members_all IS 'the members of all models that the role may read';
-COMMENT ON FUNCTION layer_sizes(text, date, date) IS 'users of every layer of a model on each day, from its history';
+COMMENT ON FUNCTION layer_sizes(text, date, date) IS 'users of every layer of a model on each day, from its history; days before it begins and after the last refresh are left out';
 COMMENT ON VIEW layer_sizes IS 'users of every layer on each day, of all models that the role may read';
 COMMENT ON FUNCTION transitions(text, date, date) IS 'users by their layers on two days, and the net of the moves between two layers';
 COMMENT ON FUNCTION moves(text, date, date, text, text) IS 'every move between layers on the days after from_day up to to_day';
@@ -353,7 +353,9 @@ COMMENT ON FUNCTION entered(text, text, bigint) IS 'who entered a layer after a 
 COMMENT ON FUNCTION "left"(text, text, bigint) IS 'who left a layer after a change, which is the mark of the last poll';
 COMMENT ON FUNCTION explain(text, text, date) IS 'why a user of a registered model is in his layer, and what is missing to others';
 COMMENT ON FUNCTION explain_text(text, text, date, text) IS 'the same for people';
-COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it; writes nothing';
-COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer did in the days after';
+COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it, with attributes as they are now; writes nothing';
+COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer of a day did in the days after it: active, orders, spend, kept their layer, moved';
 COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
 COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';
+COMMENT ON FUNCTION schedule(text, text) IS 'refreshes a model by the clock of pg_cron, which goes by GMT; what day it is then, the time zone of the model says';
+COMMENT ON FUNCTION unschedule(text) IS 'ends the schedule of a model';

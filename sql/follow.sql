@@ -41,7 +41,7 @@ AS $$
 DECLARE
     found_type text;
 BEGIN
-    SELECT format_type(atttypid, NULL) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
+    SELECT format_type(atttypid, -1) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
     RETURN found_type;
 END
 $$;
@@ -98,7 +98,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parameters text := (
-        SELECT string_agg(format('%I %s', attname, format_type(atttypid, NULL)), ', ' ORDER BY attnum)
+        SELECT string_agg(format('%I %s', attname, format_type(atttypid, -1)), ', ' ORDER BY attnum)
         FROM pg_attribute WHERE attrelid = strata._present_relation(source) AND attname = ANY (source.columns));
     listed text := (
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
@@ -120,43 +120,71 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION _reject_from_queue(source sources) RETURNS bigint LANGUAGE plpgsql
+-- The users whose amounts of a day are beyond what a ledger keeps: with 6 decimals, some 9 million million.
+CREATE FUNCTION _users_beyond(source sources, rows text) RETURNS text[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    queue text := strata._table(source, 'queue');
-    rejected bigint;
+    candidates text[];
+    candidate text;
+    beyond text[] := '{}';
+    events text := strata._events_of(source, rows);
+    is_queue boolean := rows = strata._table(source, 'queue');
 BEGIN
     EXECUTE format($q$
-        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s),
-        gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
-                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
-        INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
-        $q$, strata._make_problem(source), queue, strata._table(source, 'rejects'));
-    GET DIAGNOSTICS rejected = ROW_COUNT;
-    RETURN rejected;
+        SELECT array_agg(e.user_id::text)
+        FROM (SELECT user_id, count(*) AS events, %s AS amount FROM (%s) AS e WHERE user_id IS NOT NULL GROUP BY user_id) AS e LEFT JOIN %s AS l ON l.user_id = e.user_id
+        WHERE e.amount + %s > 4e12 OR e.events > 2e9
+        $q$, CASE WHEN source.amount_expression IS NULL THEN '0' ELSE 'sum(abs(amount::numeric))' END, events, strata._base_table(source),
+        CASE WHEN is_queue THEN 'strata.gross_amount(l.ledger, DATE ''5874897-12-31'') + strata.credit_amount(l.ledger, DATE ''5874897-12-31'')' ELSE '0' END) INTO candidates;
+    FOREACH candidate IN ARRAY coalesce(candidates, '{}') LOOP
+        BEGIN
+            EXECUTE format('SELECT strata.ledger_plus(%s, (SELECT l.ledger FROM %s AS l WHERE %s AND l.user_id = %L)) FROM (%s) AS e WHERE user_id = %4$L',
+                strata._ledger_agg_of(source), strata._base_table(source), is_queue::text, candidate, events);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            beyond := beyond || candidate;
+        END;
+    END LOOP;
+    RETURN beyond;
 END
 $$;
 
--- Puts the rows of the relation that cannot be counted among the rejects, and returns the rows that can, for FROM.
-CREATE FUNCTION _reject_from_relation(source sources, users text) RETURNS text LANGUAGE plpgsql
+-- Why the rows of such users are put aside, as an expression.
+CREATE FUNCTION _problem_of(source sources, users text[]) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('CASE WHEN (%s)::text = ANY (%L::text[]) THEN ''the amounts of this user are beyond what a ledger keeps'' END', source.user_expression, users)
+$$;
+
+-- Puts aside what a problem is found with.
+CREATE FUNCTION _reject_from_queue(source sources, problem text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format($q$
+        WITH bad AS MATERIALIZED (SELECT q.ctid AS place, %1$s AS problem FROM %2$s AS q WHERE strata_change <> 0),
+        gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
+                 RETURNING q.strata_change AS change, b.problem, to_jsonb(q) - 'strata_change' AS rejected_row)
+        INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
+        $q$, problem, strata._table(source, 'queue'), strata._table(source, 'rejects'));
+END
+$$;
+
+-- The same of rows of the relation; returns those that can be counted, for FROM.
+CREATE FUNCTION _reject_from_relation(source sources, users text, rows text, problem text) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relation text := strata._relation(source);
-    rejects text := strata._table(source, 'rejects');
-    problem text := strata._make_problem(source);
     listed text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(source.columns) AS c);
 BEGIN
     EXECUTE format($q$
         WITH bad AS MATERIALIZED (
-            SELECT problem, to_jsonb(r) AS rejected_row
-            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s) AS p, LATERAL (SELECT p.strata_problem AS problem, %5$s) AS r
-            WHERE problem IS NOT NULL
-        ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
-        INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
-    RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
+            SELECT strata_problem AS problem, to_jsonb(p) - 'strata_problem' AS rejected_row
+            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s OFFSET 0) AS p WHERE strata_problem IS NOT NULL
+        ), again AS (DELETE FROM %5$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row)
+        INSERT INTO %5$s (change, problem, rejected_row) SELECT 1, problem, rejected_row FROM bad
+        $q$, listed, problem, rows, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), strata._table(source, 'rejects'));
+    RETURN format('(SELECT * FROM %s WHERE (%s) IS NULL OFFSET 0) AS countable', rows, problem);
 END
 $$;
 
@@ -168,32 +196,33 @@ DECLARE
     aggregate text := strata._ledger_agg_of(source);
     clauses text := format($q$
         taken AS (DELETE FROM %s RETURNING *),
-        events AS MATERIALIZED (%s AND change <> 0),
-        guests AS (SELECT sum(change) AS guests FROM events WHERE user_id IS NULL),
+        events AS MATERIALIZED (%s AND strata_change <> 0),
+        guests AS (SELECT sum(strata_change) AS guests FROM events WHERE user_id IS NULL),
         marks AS (SELECT NULL::text AS mark),
         moved AS (
-            SELECT user_id, %s FILTER (WHERE change = 1) AS added, %s FILTER (WHERE change = -1) AS removed
+            SELECT user_id, %s FILTER (WHERE strata_change = 1) AS added, %s FILTER (WHERE strata_change = -1) AS removed
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
-        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
+        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', strata_change'), aggregate, aggregate);
     counted text := format($q$
         SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
         FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
     problem text;
 BEGIN
-    BEGIN
-        source := strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
-        RETURN source;
-    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
-        problem := SQLERRM;
-    END;
-    -- one row that cannot be counted is put aside, and the others are counted
-    IF strata._reject_from_queue(source) > 0 THEN
-        source := strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
-    ELSE
-        RAISE WARNING 'source "%": the changes do not fit the ledgers (%): all rows are counted anew', source.name, problem;
-        source := strata._recount(source);
-    END IF;
-    RETURN source;
+    -- as they are; without rows that cannot be counted; without users whose rows cannot be counted together
+    FOR attempt IN 1..3 LOOP
+        BEGIN
+            RETURN strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
+        EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+            problem := SQLERRM;
+        END;
+        IF attempt = 1 THEN
+            PERFORM strata._reject_from_queue(source, strata._make_problem(source));
+        ELSIF attempt = 2 THEN
+            PERFORM strata._reject_from_queue(source, strata._problem_of(source, strata._users_beyond(source, strata._table(source, 'queue'))));
+        END IF;
+    END LOOP;
+    RAISE WARNING 'source "%": the changes do not fit the ledgers (%): all rows are counted anew', source.name, problem;
+    RETURN strata._recount(source);
 END
 $$;
 
@@ -201,18 +230,25 @@ $$;
 CREATE FUNCTION _recount(source sources, users text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    relation text := strata._relation(source);
 BEGIN
     IF users IS NULL THEN
         EXECUTE format('DELETE FROM %s', strata._table(source, 'rejects'));
         source.relations := strata._names(strata._members(source));
     END IF;
     BEGIN
-        source := strata._recount_rows(source, users, strata._relation(source));
+        RETURN strata._recount_rows(source, users, relation);
     EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
         -- row by row, some microseconds each
-        source := strata._recount_rows(source, users, strata._reject_from_relation(source, users));
+        relation := strata._reject_from_relation(source, users, relation, strata._make_problem(source));
     END;
-    RETURN source;
+    BEGIN
+        RETURN strata._recount_rows(source, users, relation);
+    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+        relation := strata._reject_from_relation(source, users, relation, strata._problem_of(source, strata._users_beyond(source, relation)));
+    END;
+    RETURN strata._recount_rows(source, users, relation);
 END
 $$;
 
@@ -334,13 +370,13 @@ BEGIN
         IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
             PERFORM strata._put_in_place(source);
             source.relations := strata._names(strata._members(source));
-            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+            EXECUTE format('INSERT INTO %s (strata_change) VALUES (0)', strata._table(source, 'queue'));
         END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
             SELECT %s, user_id, 'attribute'
-            FROM (SELECT CASE WHEN change <> 0 THEN %s END AS user_id, change FROM taken) AS t WHERE change = 0 OR user_id IS NOT NULL GROUP BY user_id
+            FROM (SELECT CASE WHEN strata_change <> 0 THEN %s END AS user_id, strata_change FROM taken) AS t WHERE strata_change = 0 OR user_id IS NOT NULL GROUP BY user_id
             $q$, strata._table(source, 'queue'), changes, source.sync_id, source.user_expression);
         GET DIAGNOSTICS changed = ROW_COUNT;
         source.changed := changed;
@@ -380,7 +416,7 @@ DECLARE
     truncated boolean;
     added regclass;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
     IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
         PERFORM strata._put_in_place(source);
         RETURN strata._recount(source);
@@ -397,6 +433,7 @@ $$;
 -- Brings a source that is locked up to date.
 CREATE FUNCTION _sync(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     problem text := strata._capture_problem(source);
@@ -405,7 +442,8 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'source "%" may have missed changes: %', source.name, problem USING
             ERRCODE = 'object_not_in_prerequisite_state',
-            HINT = format('SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.', source.name);
+            HINT = format(CASE WHEN strata._column_problem(source) IS NULL THEN 'SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.'
+                ELSE 'Bring the column back, or drop the source and add it anew: SELECT strata.drop_source(%L);' END, source.name);
     END IF;
     PERFORM strata._present_relation(source);
     source.sync_id := source.sync_id + 1;
@@ -430,6 +468,7 @@ $$;
 -- Counts all rows of a source that is locked, for the first time or anew.
 CREATE FUNCTION _count_all(source sources) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     map strata.sources;

@@ -159,6 +159,10 @@ BEGIN
                 HINT = format('It has: %s.', (SELECT string_agg(n, ', ') FROM strata._names_in(definition, 'sources') AS n));
         END IF;
     END LOOP;
+    -- locked in the order of refreshes, whatever the order of names is
+    PERFORM FROM strata.sources AS s
+    WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
+    ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
         source := strata._own_source(coalesce(sources ->> wanted, wanted));
         IF source.kind <> 'events' THEN
@@ -304,7 +308,7 @@ BEGIN
     PERFORM set_config('search_path', caller_path, true);
     EXECUTE pg_catalog.format('SELECT pg_catalog.pg_typeof(k)::pg_catalog.text FROM (SELECT) AS one LEFT JOIN (SELECT (%s) AS k FROM %s AS r LIMIT 0) AS u ON true', user_column, relation) INTO found_type;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' ELSE found_type END;
+    RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' WHEN 'character' THEN 'text' ELSE found_type END;
 END
 $$;
 

@@ -1227,6 +1227,37 @@ CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_ev
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/lookalike.rs
+-- requires:
+--   last_events
+
+-- Who is like the users of a layer: its centroid over all users first, then the distance of each.
+
+CREATE TYPE centroid;
+CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
+CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
+CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE centroid (
+    INPUT = centroid_in,
+    OUTPUT = centroid_out,
+    RECEIVE = centroid_recv,
+    SEND = centroid_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (centroid AS json) WITH INOUT;
+CREATE CAST (centroid AS jsonb) WITH INOUT;
+
+CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
+CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
+CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
+CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/walk.rs
 -- requires:
 --   last_events
@@ -1270,13 +1301,13 @@ CREATE FUNCTION _me() RETURNS regrole STABLE PARALLEL SAFE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS 'SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole';
 
--- Whether the role that acts may read a table: false where there is none.
-CREATE FUNCTION _may_read(schema_name name, table_name text) RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
+-- Whether the role that acts may read a table of an owner: false where there is none.
+CREATE FUNCTION _may_read(owner regrole, schema_name name, table_name text) RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (
         SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname = schema_name AND c.relname = table_name
+        WHERE n.nspname = schema_name AND c.relname = table_name AND c.relowner = owner
           AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
     )
 $$;
@@ -1370,23 +1401,36 @@ CREATE TABLE refreshes (
 );
 CREATE INDEX ON refreshes (model_id, refresh_id);
 
+-- In PL/pgSQL, since the table's own policy asks it.
+CREATE FUNCTION _owns_source(wanted integer) RETURNS boolean STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM strata.sources AS s WHERE s.source_id = wanted AND s.owner = strata._me());
+END
+$$;
+
 ALTER TABLE sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE models ENABLE ROW LEVEL SECURITY;
 ALTER TABLE model_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE model_sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE refreshes ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own ON sources USING (owner = strata._me());
-CREATE POLICY readable ON sources FOR SELECT USING (strata._may_read(schema_name, name || '_ledger'));
+-- foreign keys do not ask whose row it is that they refer to: what others own cannot be held on to
+CREATE POLICY own ON sources USING (owner = strata._me())
+    WITH CHECK (owner = strata._me() AND (map_id IS NULL OR strata._owns_source(map_id)));
+CREATE POLICY readable ON sources FOR SELECT USING (strata._may_read(owner, schema_name, name || '_ledger'));
 CREATE POLICY own ON models USING (owner = strata._me());
-CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(schema_name, name || '_members'));
+CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(owner, schema_name, name || '_members'));
 -- of a model that is to be seen; the owner alone writes
 CREATE POLICY own ON model_versions
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_versions.model_id AND m.owner = strata._me()));
 CREATE POLICY readable ON model_versions FOR SELECT
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_versions.model_id));
 CREATE POLICY own ON model_sources
-    USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me()));
+    USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me()))
+    WITH CHECK (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me())
+                AND strata._owns_source(source_id));
 CREATE POLICY readable ON model_sources FOR SELECT
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id));
 CREATE POLICY own ON refreshes
@@ -1514,11 +1558,13 @@ $$;
 CREATE FUNCTION _check_name(what text, name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    most integer := CASE what WHEN 'model' THEN 44 ELSE 48 END;
 BEGIN
     IF name IS NULL OR name = '' THEN
         RAISE EXCEPTION 'a % needs a name', what USING ERRCODE = 'invalid_parameter_value';
-    ELSIF octet_length(name) > 48 THEN
-        RAISE EXCEPTION 'the name "%" of a % has % bytes, at most 48 are possible', name, what, octet_length(name) USING
+    ELSIF octet_length(name) > most THEN
+        RAISE EXCEPTION 'the name "%" of a % has % bytes, at most % are possible', name, what, octet_length(name), most USING
             ERRCODE = 'name_too_long', HINT = 'Its tables are called by it, as in orders_ledger.';
     ELSIF what = 'model' AND strpos(name, '@') > 0 THEN
         RAISE EXCEPTION 'the name "%" of a model has an @ in it', name USING
@@ -1615,8 +1661,8 @@ DECLARE
     listed text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(source.columns) AS c);
 BEGIN
     -- the columns as they stand, without checks and lengths: nothing that the relation took is refused here
-    EXECUTE format('CREATE TABLE %s (change smallint NOT NULL, %s)', queue, (
-        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, NULL),
+    EXECUTE format('CREATE TABLE %s (strata_change smallint NOT NULL, %s)', queue, (
+        SELECT string_agg(format('%I %s%s', a.attname, format_type(a.atttypid, -1),
             CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN format(' COLLATE %I.%I', n.nspname, c.collname) ELSE '' END), ', ' ORDER BY a.attnum)
         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
              LEFT JOIN pg_collation AS c ON c.oid = a.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace
@@ -1626,18 +1672,26 @@ BEGIN
         CREATE FUNCTION %1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT 1, %3$s FROM strata_new;
             ELSIF TG_OP = 'UPDATE' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
             ELSIF TG_OP = 'DELETE' THEN
-                INSERT INTO %2$s (change, %3$s) SELECT -1, %3$s FROM strata_old;
+                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old;
             ELSE
-                INSERT INTO %2$s (change) VALUES (0);
+                INSERT INTO %2$s (strata_change) VALUES (0);
             END IF;
+            RETURN NULL;
+        EXCEPTION WHEN OTHERS THEN
+            -- a column has another name or type than it had, or there is no queue: that is for the next sync to say, not for those who write
+            BEGIN
+                INSERT INTO %2$s (strata_change) VALUES (0);
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'source %4$s: %%', SQLERRM;
+            END;
             RETURN NULL;
         END
         $body$
-        $f$, strata._table(source, 'capture'), queue, listed);
+        $f$, strata._table(source, 'capture'), queue, listed, replace(quote_ident(source.name), '''', ''''''));
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', strata._table(source, 'capture'));
     -- without the extension nobody would empty the queue
     EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION pg_strata', strata._table(source, 'capture'));
@@ -1654,6 +1708,11 @@ DECLARE
     capture text := strata._table(source, 'capture');
     prefix text := format('strata_%s_', source.source_id);
 BEGIN
+    -- rows that were committed between the snapshot and the triggers would be seen by neither
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'triggers of source "%" cannot be created in a transaction that is %', source.name, current_setting('transaction_isolation') USING
+            ERRCODE = 'active_sql_transaction', HINT = 'Begin it with ISOLATION LEVEL READ COMMITTED.';
+    END IF;
     FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
@@ -1686,12 +1745,26 @@ CREATE FUNCTION _members(source sources) RETURNS regclass[] STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT array_agg(f) FROM strata._family(to_regclass(strata._relation(source))) AS f WHERE f IS NOT NULL $$;
 
+-- A column that expressions use and that is not what it was; NULL where there is none.
+CREATE FUNCTION _column_problem(source sources) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN a.attname IS NULL THEN format('%s has no column "%s" any more', strata._relation(source), c)
+                ELSE format('column "%s" of %s was of type %s, and is of type %s', c, strata._relation(source), format_type(q.atttypid, NULL), format_type(a.atttypid, NULL)) END
+    FROM unnest(source.columns) AS c
+         LEFT JOIN pg_attribute AS a ON a.attrelid = to_regclass(strata._relation(source)) AND a.attname = c AND NOT a.attisdropped
+         LEFT JOIN pg_attribute AS q ON q.attrelid = to_regclass(strata._table(source, 'queue')) AND q.attname = c
+    WHERE to_regclass(strata._relation(source)) IS NOT NULL AND (a.attname IS NULL OR q.atttypid <> a.atttypid)
+    ORDER BY c LIMIT 1
+$$;
+
 -- What keeps triggers from seeing everything since all rows were counted last; NULL where nothing does. Partitions that came or went since then are
 -- no problem: the next sync counts what they bring or take away.
 CREATE FUNCTION _capture_problem(source sources) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
+        WHEN strata._column_problem(source) IS NOT NULL THEN strata._column_problem(source)
         WHEN source.capture <> 'trigger' THEN NULL
         WHEN strata._members(source) IS NULL THEN format('there is no relation %s', strata._relation(source))
         ELSE (
@@ -1753,7 +1826,7 @@ AS $$
 DECLARE
     found_type text;
 BEGIN
-    SELECT format_type(atttypid, NULL) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
+    SELECT format_type(atttypid, -1) INTO found_type FROM pg_attribute WHERE attrelid = to_regclass(strata._base_table(source)) AND attname = 'user_id';
     RETURN found_type;
 END
 $$;
@@ -1810,7 +1883,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     parameters text := (
-        SELECT string_agg(format('%I %s', attname, format_type(atttypid, NULL)), ', ' ORDER BY attnum)
+        SELECT string_agg(format('%I %s', attname, format_type(atttypid, -1)), ', ' ORDER BY attnum)
         FROM pg_attribute WHERE attrelid = strata._present_relation(source) AND attname = ANY (source.columns));
     listed text := (
         SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
@@ -1832,43 +1905,71 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION _reject_from_queue(source sources) RETURNS bigint LANGUAGE plpgsql
+-- The users whose amounts of a day are beyond what a ledger keeps: with 6 decimals, some 9 million million.
+CREATE FUNCTION _users_beyond(source sources, rows text) RETURNS text[] LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    queue text := strata._table(source, 'queue');
-    rejected bigint;
+    candidates text[];
+    candidate text;
+    beyond text[] := '{}';
+    events text := strata._events_of(source, rows);
+    is_queue boolean := rows = strata._table(source, 'queue');
 BEGIN
     EXECUTE format($q$
-        WITH bad AS MATERIALIZED (SELECT ctid AS place, %1$s AS problem FROM %2$s),
-        gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
-                 RETURNING q.change, b.problem, to_jsonb(q) - 'change' AS rejected_row)
-        INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
-        $q$, strata._make_problem(source), queue, strata._table(source, 'rejects'));
-    GET DIAGNOSTICS rejected = ROW_COUNT;
-    RETURN rejected;
+        SELECT array_agg(e.user_id::text)
+        FROM (SELECT user_id, count(*) AS events, %s AS amount FROM (%s) AS e WHERE user_id IS NOT NULL GROUP BY user_id) AS e LEFT JOIN %s AS l ON l.user_id = e.user_id
+        WHERE e.amount + %s > 4e12 OR e.events > 2e9
+        $q$, CASE WHEN source.amount_expression IS NULL THEN '0' ELSE 'sum(abs(amount::numeric))' END, events, strata._base_table(source),
+        CASE WHEN is_queue THEN 'strata.gross_amount(l.ledger, DATE ''5874897-12-31'') + strata.credit_amount(l.ledger, DATE ''5874897-12-31'')' ELSE '0' END) INTO candidates;
+    FOREACH candidate IN ARRAY coalesce(candidates, '{}') LOOP
+        BEGIN
+            EXECUTE format('SELECT strata.ledger_plus(%s, (SELECT l.ledger FROM %s AS l WHERE %s AND l.user_id = %L)) FROM (%s) AS e WHERE user_id = %4$L',
+                strata._ledger_agg_of(source), strata._base_table(source), is_queue::text, candidate, events);
+        EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            beyond := beyond || candidate;
+        END;
+    END LOOP;
+    RETURN beyond;
 END
 $$;
 
--- Puts the rows of the relation that cannot be counted among the rejects, and returns the rows that can, for FROM.
-CREATE FUNCTION _reject_from_relation(source sources, users text) RETURNS text LANGUAGE plpgsql
+-- Why the rows of such users are put aside, as an expression.
+CREATE FUNCTION _problem_of(source sources, users text[]) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('CASE WHEN (%s)::text = ANY (%L::text[]) THEN ''the amounts of this user are beyond what a ledger keeps'' END', source.user_expression, users)
+$$;
+
+-- Puts aside what a problem is found with.
+CREATE FUNCTION _reject_from_queue(source sources, problem text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format($q$
+        WITH bad AS MATERIALIZED (SELECT q.ctid AS place, %1$s AS problem FROM %2$s AS q WHERE strata_change <> 0),
+        gone AS (DELETE FROM %2$s AS q USING bad AS b WHERE q.ctid = b.place AND b.problem IS NOT NULL
+                 RETURNING q.strata_change AS change, b.problem, to_jsonb(q) - 'strata_change' AS rejected_row)
+        INSERT INTO %3$s (change, problem, rejected_row) SELECT change, problem, rejected_row FROM gone
+        $q$, problem, strata._table(source, 'queue'), strata._table(source, 'rejects'));
+END
+$$;
+
+-- The same of rows of the relation; returns those that can be counted, for FROM.
+CREATE FUNCTION _reject_from_relation(source sources, users text, rows text, problem text) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relation text := strata._relation(source);
-    rejects text := strata._table(source, 'rejects');
-    problem text := strata._make_problem(source);
     listed text := (SELECT string_agg(quote_ident(c), ', ') FROM unnest(source.columns) AS c);
 BEGIN
     EXECUTE format($q$
         WITH bad AS MATERIALIZED (
-            SELECT problem, to_jsonb(r) AS rejected_row
-            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s) AS p, LATERAL (SELECT p.strata_problem AS problem, %5$s) AS r
-            WHERE problem IS NOT NULL
-        ), again AS (DELETE FROM %6$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row - 'problem')
-        INSERT INTO %6$s (change, problem, rejected_row) SELECT 1, problem, rejected_row - 'problem' FROM bad
-        $q$, listed, problem, relation, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), (SELECT string_agg('p.' || quote_ident(c), ', ') FROM unnest(source.columns) AS c), rejects);
-    RETURN format('(SELECT * FROM %s WHERE %s IS NULL OFFSET 0) AS countable', relation, problem);
+            SELECT strata_problem AS problem, to_jsonb(p) - 'strata_problem' AS rejected_row
+            FROM (SELECT %1$s, %2$s AS strata_problem FROM %3$s WHERE %4$s OFFSET 0) AS p WHERE strata_problem IS NOT NULL
+        ), again AS (DELETE FROM %5$s AS x USING bad AS b WHERE x.rejected_row = b.rejected_row)
+        INSERT INTO %5$s (change, problem, rejected_row) SELECT 1, problem, rejected_row FROM bad
+        $q$, listed, problem, rows, coalesce('(' || source.user_expression || ') IN (' || users || ')', 'true'), strata._table(source, 'rejects'));
+    RETURN format('(SELECT * FROM %s WHERE (%s) IS NULL OFFSET 0) AS countable', rows, problem);
 END
 $$;
 
@@ -1880,32 +1981,33 @@ DECLARE
     aggregate text := strata._ledger_agg_of(source);
     clauses text := format($q$
         taken AS (DELETE FROM %s RETURNING *),
-        events AS MATERIALIZED (%s AND change <> 0),
-        guests AS (SELECT sum(change) AS guests FROM events WHERE user_id IS NULL),
+        events AS MATERIALIZED (%s AND strata_change <> 0),
+        guests AS (SELECT sum(strata_change) AS guests FROM events WHERE user_id IS NULL),
         marks AS (SELECT NULL::text AS mark),
         moved AS (
-            SELECT user_id, %s FILTER (WHERE change = 1) AS added, %s FILTER (WHERE change = -1) AS removed
+            SELECT user_id, %s FILTER (WHERE strata_change = 1) AS added, %s FILTER (WHERE strata_change = -1) AS removed
             FROM events WHERE user_id IS NOT NULL GROUP BY user_id
-        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', change'), aggregate, aggregate);
+        )$q$, strata._table(source, 'queue'), strata._events_of(source, 'taken', ', strata_change'), aggregate, aggregate);
     counted text := format($q$
         SELECT m.user_id, l.ctid AS place, l.ledger AS before, strata.ledger_minus(strata.ledger_plus(l.ledger, m.added), m.removed) AS after, 'event' AS cause
         FROM (SELECT * FROM moved ORDER BY user_id) AS m LEFT JOIN %s AS l ON l.user_id = m.user_id$q$, strata._base_table(source));
     problem text;
 BEGIN
-    BEGIN
-        source := strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
-        RETURN source;
-    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
-        problem := SQLERRM;
-    END;
-    -- one row that cannot be counted is put aside, and the others are counted
-    IF strata._reject_from_queue(source) > 0 THEN
-        source := strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
-    ELSE
-        RAISE WARNING 'source "%": the changes do not fit the ledgers (%): all rows are counted anew', source.name, problem;
-        source := strata._recount(source);
-    END IF;
-    RETURN source;
+    -- as they are; without rows that cannot be counted; without users whose rows cannot be counted together
+    FOR attempt IN 1..3 LOOP
+        BEGIN
+            RETURN strata._take_ledgers(source, strata._base_table(source), strata._log_table(source), clauses, counted);
+        EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+            problem := SQLERRM;
+        END;
+        IF attempt = 1 THEN
+            PERFORM strata._reject_from_queue(source, strata._make_problem(source));
+        ELSIF attempt = 2 THEN
+            PERFORM strata._reject_from_queue(source, strata._problem_of(source, strata._users_beyond(source, strata._table(source, 'queue'))));
+        END IF;
+    END LOOP;
+    RAISE WARNING 'source "%": the changes do not fit the ledgers (%): all rows are counted anew', source.name, problem;
+    RETURN strata._recount(source);
 END
 $$;
 
@@ -1913,18 +2015,25 @@ $$;
 CREATE FUNCTION _recount(source sources, users text DEFAULT NULL) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    relation text := strata._relation(source);
 BEGIN
     IF users IS NULL THEN
         EXECUTE format('DELETE FROM %s', strata._table(source, 'rejects'));
         source.relations := strata._names(strata._members(source));
     END IF;
     BEGIN
-        source := strata._recount_rows(source, users, strata._relation(source));
+        RETURN strata._recount_rows(source, users, relation);
     EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
         -- row by row, some microseconds each
-        source := strata._recount_rows(source, users, strata._reject_from_relation(source, users));
+        relation := strata._reject_from_relation(source, users, relation, strata._make_problem(source));
     END;
-    RETURN source;
+    BEGIN
+        RETURN strata._recount_rows(source, users, relation);
+    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+        relation := strata._reject_from_relation(source, users, relation, strata._problem_of(source, strata._users_beyond(source, relation)));
+    END;
+    RETURN strata._recount_rows(source, users, relation);
 END
 $$;
 
@@ -2046,13 +2155,13 @@ BEGIN
         IF NOT (source.relations <@ strata._names(strata._members(source)) AND source.relations @> strata._names(strata._members(source))) THEN
             PERFORM strata._put_in_place(source);
             source.relations := strata._names(strata._members(source));
-            EXECUTE format('INSERT INTO %s (change) VALUES (0)', strata._table(source, 'queue'));
+            EXECUTE format('INSERT INTO %s (strata_change) VALUES (0)', strata._table(source, 'queue'));
         END IF;
         EXECUTE format($q$
             WITH taken AS (DELETE FROM %s RETURNING *)
             INSERT INTO %s (sync_id, user_id, cause)
             SELECT %s, user_id, 'attribute'
-            FROM (SELECT CASE WHEN change <> 0 THEN %s END AS user_id, change FROM taken) AS t WHERE change = 0 OR user_id IS NOT NULL GROUP BY user_id
+            FROM (SELECT CASE WHEN strata_change <> 0 THEN %s END AS user_id, strata_change FROM taken) AS t WHERE strata_change = 0 OR user_id IS NOT NULL GROUP BY user_id
             $q$, strata._table(source, 'queue'), changes, source.sync_id, source.user_expression);
         GET DIAGNOSTICS changed = ROW_COUNT;
         source.changed := changed;
@@ -2092,7 +2201,7 @@ DECLARE
     truncated boolean;
     added regclass;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE change = 0)', strata._table(source, 'queue')) INTO truncated;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
     IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
         PERFORM strata._put_in_place(source);
         RETURN strata._recount(source);
@@ -2109,6 +2218,7 @@ $$;
 -- Brings a source that is locked up to date.
 CREATE FUNCTION _sync(source sources) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     problem text := strata._capture_problem(source);
@@ -2117,7 +2227,8 @@ BEGIN
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'source "%" may have missed changes: %', source.name, problem USING
             ERRCODE = 'object_not_in_prerequisite_state',
-            HINT = format('SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.', source.name);
+            HINT = format(CASE WHEN strata._column_problem(source) IS NULL THEN 'SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.'
+                ELSE 'Bring the column back, or drop the source and add it anew: SELECT strata.drop_source(%L);' END, source.name);
     END IF;
     PERFORM strata._present_relation(source);
     source.sync_id := source.sync_id + 1;
@@ -2142,6 +2253,7 @@ $$;
 -- Counts all rows of a source that is locked, for the first time or anew.
 CREATE FUNCTION _count_all(source sources) RETURNS bigint LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD' -- marks are kept as text
 AS $$
 DECLARE
     map strata.sources;
@@ -2285,7 +2397,9 @@ DECLARE
     columns name[] := '{}';
     is_timed boolean;
 BEGIN
-    PERFORM strata._check_name('source', name);
+    IF kind = 'events' THEN
+        PERFORM strata._check_name('source', name);
+    END IF;
     IF relation IS NULL THEN
         RAISE EXCEPTION 'the relation of source "%" is missing', name USING ERRCODE = 'null_value_not_allowed';
     ELSIF user_column IS NULL THEN
@@ -2339,8 +2453,8 @@ BEGIN
         RAISE EXCEPTION 'a margin is of use only with capture => ''column''' USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' ELSE format_type(user_type, NULL) END;
-    IF base_type <> format_type(user_type, NULL) THEN
+    base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE format_type(user_type, -1) END;
+    IF base_type <> format_type(user_type, -1) THEN
         source.user_expression := format('(%s)::%s', source.user_expression, base_type);
     END IF;
     source.name := name;
@@ -2421,7 +2535,7 @@ DECLARE
 BEGIN
     IF user_map IS NOT NULL THEN
         map := strata._register_source(name || '_map', 'users', user_map, map_alias, NULL, NULL, NULL, NULL, 'auto', NULL, NULL, schema, caller_path);
-        SELECT c.canonical, CASE c.expression_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' ELSE c.expression_type::text END
+        SELECT c.canonical, CASE c.expression_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE c.expression_type::text END
         INTO map_expression, map_type FROM strata._checked_expression(user_map, map_user, 'map_user', caller_path, '{}') AS c;
     END IF;
     added := strata._register_source(name, 'events', relation, user_column, time_column, amount_expression, where_clause, time_zone, capture, mark_column, margin, schema,
@@ -2495,22 +2609,28 @@ DECLARE
         $q$;
 BEGIN
     PERFORM strata._present_relation(s);
-    IF s.capture = 'trigger' THEN
-        -- rows that cannot be counted are put aside before the comparison
+    IF s.capture <> 'none' THEN
+        -- what its way of capture shows is no difference, and rows that cannot be counted are put aside
         PERFORM strata._sync(s);
         s := strata._own_source(verify.source);
-        pending := format($q$
-            SELECT p.user_id, %1$s FILTER (WHERE change = 1) AS added, %1$s FILTER (WHERE change = -1) AS removed
-            FROM (%2$s AND change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
-            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', change'));
     END IF;
-    BEGIN
-        RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
-        RETURN;
-    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
-        rows := strata._reject_from_relation(s, NULL);
-    END;
-    RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
+    IF s.capture = 'trigger' THEN
+        pending := format($q$
+            SELECT p.user_id, %1$s FILTER (WHERE strata_change = 1) AS added, %1$s FILTER (WHERE strata_change = -1) AS removed
+            FROM (%2$s AND strata_change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
+            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', strata_change'));
+    END IF;
+    FOR attempt IN 1..3 LOOP
+        BEGIN
+            RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
+            RETURN;
+        EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+            IF attempt = 3 THEN
+                RAISE;
+            END IF;
+            rows := strata._reject_from_relation(s, NULL, rows, CASE attempt WHEN 1 THEN strata._make_problem(s) ELSE strata._problem_of(s, strata._users_beyond(s, rows)) END);
+        END;
+    END LOOP;
 END
 $$;
 
@@ -2762,6 +2882,10 @@ BEGIN
                 HINT = format('It has: %s.', (SELECT string_agg(n, ', ') FROM strata._names_in(definition, 'sources') AS n));
         END IF;
     END LOOP;
+    -- locked in the order of refreshes, whatever the order of names is
+    PERFORM FROM strata.sources AS s
+    WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
+    ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
         source := strata._own_source(coalesce(sources ->> wanted, wanted));
         IF source.kind <> 'events' THEN
@@ -2907,7 +3031,7 @@ BEGIN
     PERFORM set_config('search_path', caller_path, true);
     EXECUTE pg_catalog.format('SELECT pg_catalog.pg_typeof(k)::pg_catalog.text FROM (SELECT) AS one LEFT JOIN (SELECT (%s) AS k FROM %s AS r LIMIT 0) AS u ON true', user_column, relation) INTO found_type;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' ELSE found_type END;
+    RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' WHEN 'character' THEN 'text' ELSE found_type END;
 END
 $$;
 
@@ -3133,7 +3257,8 @@ DECLARE
         CASE WHEN NOT first_look AND %s THEN 'event'
              WHEN day > start_day THEN 'clock'
              WHEN has_event AND first_day <= day THEN 'event'
-             WHEN has_merge THEN 'merge' WHEN has_event THEN 'event' WHEN has_attribute THEN 'attribute'
+             WHEN has_merge AND first_day <= day THEN 'merge'
+             WHEN has_attribute THEN 'attribute'
              ELSE 'clock' END$q$, strata._happened(model, 'day')) END;
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE strata_answers (user_id %s, day date, layer text, layers text[], scores smallint[], next_change date,
@@ -3494,7 +3619,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT format('%L::%s', user_id, model.key_type::regtype) $$;
 
 -- The query of _features, where everything that it reads is there for the caller.
-CREATE FUNCTION _readable_features(model models, definition model, users text) RETURNS text STABLE LANGUAGE plpgsql
+CREATE FUNCTION _readable_features(model models, definition model, users text, few boolean DEFAULT false) RETURNS text STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -3509,9 +3634,9 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'model "%" is not connected with a source "%"', model.name, missing USING
             ERRCODE = 'undefined_object',
-            HINT = coalesce(format('It is connected with: %s.', nullif(array_to_string(connected, ', '), '')), 'It is connected with none.');
+            HINT = coalesce('It is connected with: ' || nullif(array_to_string(connected, ', '), '') || '.', 'It is connected with none.');
     END IF;
-    RETURN strata._features(model, definition, users);
+    RETURN strata._features(model, definition, users, few => few);
 END
 $$;
 
@@ -3706,37 +3831,37 @@ GRANT SELECT ON layer_sizes TO PUBLIC;
 
 -- Who moved.
 
--- Of the days between only who moved is looked at: the first step says where he was, the last where he is; all others stayed.
+-- Of the days between only who moved is looked at: his first step says where he was, his last where he is; all others stayed. A user's steps have
+-- ascending numbers. A number and the place of the layer among all of them make one integer, whose least and greatest are found without sorting.
 CREATE FUNCTION transitions(model text, from_day date, to_day date) RETURNS TABLE (from_layer text, to_layer text, users bigint, net bigint) STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     m strata.models := strata._model(transitions.model);
+    names text[] := strata._layers_ever(m);
+    factor bigint := cardinality(names) + 1;
 BEGIN
     PERFORM strata._check_days(transitions.from_day, transitions.to_day);
     PERFORM strata._check_exclusive(m, 'nobody moves from one to another', 'strata.compare_models and strata.layer_sizes count each layer on its own.');
     RETURN QUERY EXECUTE format($q$
-        WITH steps AS MATERIALIZED (
-            SELECT user_id, valid_from, change_id, layer, previous_layer FROM %1$s WHERE valid_from > $1 AND valid_from <= $2
-        ), moved AS (
-            SELECT f.previous_layer AS from_layer, l.layer AS to_layer, count(*) AS users
-            FROM (SELECT DISTINCT ON (user_id) user_id, previous_layer FROM steps ORDER BY user_id, valid_from, change_id) AS f
-                 JOIN (SELECT DISTINCT ON (user_id) user_id, layer FROM steps ORDER BY user_id, valid_from DESC, change_id DESC) AS l USING (user_id)
+        WITH moved AS (
+            SELECT first %% $4 AS from_place, last %% $4 AS to_place, count(*) AS users
+            FROM (SELECT min(change_id * $4 + coalesce(array_position($3, previous_layer), 0)) AS first, max(change_id * $4 + coalesce(array_position($3, layer), 0)) AS last
+                  FROM %1$s WHERE valid_from > $1 AND valid_from <= $2 GROUP BY user_id) AS u
             GROUP BY 1, 2
-        ), were AS (
-            SELECT layer, sum(users) AS users
-            FROM (SELECT layer, count(*) AS users FROM %1$s WHERE valid_from <= $1 GROUP BY layer
-                  UNION ALL SELECT previous_layer, -count(*) FROM %1$s WHERE valid_from <= $1 GROUP BY previous_layer) AS w
-            GROUP BY layer
+        ), steps AS (
+            SELECT coalesce(array_position($3, layer), 0) AS place, coalesce(array_position($3, previous_layer), 0) AS previous_place, users
+            FROM (SELECT layer, previous_layer, count(*) AS users FROM %1$s WHERE valid_from <= $1 GROUP BY 1, 2) AS s
         ), pairs AS (
-            SELECT from_layer, to_layer, sum(users)::bigint AS users
-            FROM (SELECT * FROM moved UNION ALL SELECT layer, layer, users FROM were UNION ALL SELECT from_layer, from_layer, -users FROM moved) AS p
-            WHERE coalesce(from_layer, to_layer) IS NOT NULL GROUP BY 1, 2 HAVING sum(users) > 0
+            SELECT from_place, to_place, sum(users)::bigint AS users
+            FROM (SELECT from_place, to_place, users FROM moved UNION ALL SELECT from_place, from_place, -users FROM moved
+                  UNION ALL SELECT place, place, users FROM steps UNION ALL SELECT previous_place, previous_place, -users FROM steps) AS p
+            WHERE from_place > 0 OR to_place > 0 GROUP BY 1, 2 HAVING sum(users) > 0
         )
-        SELECT p.from_layer, p.to_layer, p.users, p.users - coalesce(o.users, 0)
-        FROM pairs AS p LEFT JOIN pairs AS o ON o.from_layer IS NOT DISTINCT FROM p.to_layer AND o.to_layer IS NOT DISTINCT FROM p.from_layer
-        ORDER BY array_position($3, p.from_layer), array_position($3, p.to_layer)
-        $q$, strata._table(m, 'history')) USING transitions.from_day, transitions.to_day, strata._layers_ever(m);
+        SELECT $3[p.from_place], $3[p.to_place], p.users, p.users - coalesce(o.users, 0)
+        FROM pairs AS p LEFT JOIN pairs AS o ON o.from_place = p.to_place AND o.to_place = p.from_place
+        ORDER BY nullif(p.from_place, 0), nullif(p.to_place, 0)
+        $q$, strata._table(m, 'history')) USING transitions.from_day, transitions.to_day, names, factor;
 END
 $$;
 
@@ -3846,12 +3971,12 @@ BEGIN
         RAISE EXCEPTION 'the user is missing' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     EXECUTE format('SELECT present_from, CASE WHEN present_from <= $2 THEN %s END FROM (%s) AS u', question,
-        strata._readable_features(model, definition, format('SELECT %s AS user_id', strata._key(model, user_id))))
+        strata._readable_features(model, definition, format('SELECT %s AS user_id', strata._key(model, user_id)), few => true))
     INTO since, answer USING definition, day;
     IF since IS NULL THEN
         RAISE EXCEPTION 'model "%" has no user "%"', model.name, user_id USING ERRCODE = 'no_data_found';
     ELSIF since > day THEN
-        RAISE EXCEPTION 'model "%" has no user "%" as of %', model.name, user_id, day USING ERRCODE = 'no_data_found', HINT = format('He is there from %s on.', since);
+        RAISE EXCEPTION 'model "%" has no user "%" as of %', model.name, user_id, day USING ERRCODE = 'no_data_found', HINT = format('The user is there from %s on.', since);
     END IF;
     RETURN answer;
 END
@@ -3919,7 +4044,7 @@ BEGIN
         RAISE EXCEPTION 'horizon cannot be %', horizon USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of days, 1 or more.';
     END IF;
     IF latest < backtest.day + horizon THEN
-        RAISE NOTICE 'the horizon ends on %, the sources on %', backtest.day + horizon, latest;
+        RAISE NOTICE 'the horizon ends on %, after the latest event of the sources (%)', backtest.day + horizon, latest;
     END IF;
     RETURN QUERY EXECUTE format($q$
         WITH asked AS MATERIALIZED (
@@ -4023,34 +4148,94 @@ $$;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/lookalike.rs
+-- src/living.rs
 -- requires:
---   last_events
+--   readers
 
--- Who is like the users of a layer: its centroid over all users first, then the distance of each.
+-- Refreshing models by the clock, through pg_cron where it is installed in this database.
 
-CREATE TYPE centroid;
-CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
-CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
-CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
-CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
-CREATE TYPE centroid (
-    INPUT = centroid_in,
-    OUTPUT = centroid_out,
-    RECEIVE = centroid_recv,
-    SEND = centroid_send,
-    INTERNALLENGTH = VARIABLE,
-    STORAGE = extended
-);
-CREATE CAST (centroid AS json) WITH INOUT;
-CREATE CAST (centroid AS jsonb) WITH INOUT;
+-- Whether pg_cron is here, its own functions and nobody else's of the same name.
+CREATE FUNCTION _has_cron() RETURNS boolean STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_extension AS e JOIN pg_depend AS d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+                    JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE e.extname = 'pg_cron' AND n.nspname = 'cron' AND p.proname = 'schedule' AND p.pronargs = 3
+    )
+$$;
 
-CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
-CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
-CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
-CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
+-- The name of a model's job: names that are too long for pg_cron would be cut, and one job be taken for another.
+CREATE FUNCTION _job(model models) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN octet_length(name) < 64 THEN name ELSE format('strata:%s', model.model_id) END
+    FROM (SELECT format('strata:%s:%s', r.rolname, model.name) FROM pg_roles AS r WHERE r.oid = model.owner) AS j (name)
+$$;
 
-CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
+-- A word for a shell, in double quotes where it needs them or where that is asked for.
+CREATE FUNCTION _shell_word(word text, quoted boolean DEFAULT false) RETURNS text IMMUTABLE PARALLEL SAFE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN word ~ '^[A-Za-z0-9_]+$' AND NOT quoted THEN word ELSE '"' || regexp_replace(word, '(["$`\\])', '\\\1', 'g') || '"' END $$;
+
+-- Runs nothing of pg_cron's before it is sure that the role may.
+CREATE FUNCTION _check_cron() RETURNS void STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT has_schema_privilege('cron', 'USAGE') THEN
+        RAISE EXCEPTION '% may not use pg_cron', current_user USING
+            ERRCODE = 'insufficient_privilege', HINT = format('A superuser allows it: GRANT USAGE ON SCHEMA cron TO %I;', current_user);
+    END IF;
+END
+$$;
+
+CREATE FUNCTION schedule(model text, cron text) RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._own_model(schedule.model);
+    command text := format('SELECT * FROM strata.refresh(%L)', m.name);
+BEGIN
+    IF schedule.cron IS NULL THEN
+        RAISE EXCEPTION 'the schedule of model "%" is missing', m.name USING
+            ERRCODE = 'null_value_not_allowed', HINT = format('Five minutes after midnight (GMT): SELECT strata.schedule(%L, ''5 0 * * *'');', m.name);
+    ELSIF NOT strata._has_cron() THEN
+        RAISE EXCEPTION 'pg_cron is not installed in database "%"', current_database() USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = format('A line of crontab does the same: %s psql -d %s -c %s', schedule.cron,
+                -- crontab reads a percent sign as the end of the line
+                replace(strata._shell_word(current_database()), '%', '\%'), replace(strata._shell_word(command, quoted => true), '%', '\%'));
+    END IF;
+    PERFORM strata._check_cron();
+    EXECUTE 'SELECT cron.schedule($1, $2, $3)' USING strata._job(m), schedule.cron, command;
+    UPDATE strata.models AS x SET schedule = schedule.cron WHERE x.model_id = m.model_id;
+    RETURN format('job "%s": %s, at %s (GMT)', strata._job(m), command, schedule.cron);
+END
+$$;
+
+CREATE FUNCTION unschedule(model text) RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    m strata.models := strata._own_model(unschedule.model);
+    job bigint;
+BEGIN
+    IF m.schedule IS NULL THEN
+        RETURN format('model "%s" has no schedule', m.name);
+    END IF;
+    -- without pg_cron, or without the job, there is nothing that runs any more
+    IF strata._has_cron() THEN
+        PERFORM strata._check_cron();
+        EXECUTE 'SELECT jobid FROM cron.job WHERE jobname = $1 AND username = current_user' INTO job USING strata._job(m);
+        IF job IS NOT NULL THEN
+            EXECUTE 'SELECT cron.unschedule($1)' USING job;
+        END IF;
+    END IF;
+    UPDATE strata.models AS x SET schedule = NULL WHERE x.model_id = m.model_id;
+    RETURN format('model "%s" is refreshed by hand', m.name);
+END
+$$;
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -4613,9 +4798,9 @@ COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[]) IS 'makes new cu
 COMMENT ON FUNCTION activate(text, integer) IS 'chooses the version that a registered model is refreshed by';
 COMMENT ON FUNCTION drop_model(text) IS 'drops a registered model with its members and history';
 COMMENT ON FUNCTION refresh(text, date, boolean) IS 'brings the members of a model up to a day: looks at new, changed and due users alone';
-COMMENT ON FUNCTION members(text, date) IS 'the members of a model with their metrics';
+COMMENT ON FUNCTION members(text, date) IS 'the members of a model as of its last refresh, with their metrics; as of any other day they are evaluated from the ledgers, with attributes as they are now, and since is NULL';
 COMMENT ON VIEW members_all IS 'the members of all models that the role may read';
-COMMENT ON FUNCTION layer_sizes(text, date, date) IS 'users of every layer of a model on each day, from its history';
+COMMENT ON FUNCTION layer_sizes(text, date, date) IS 'users of every layer of a model on each day, from its history; days before it begins and after the last refresh are left out';
 COMMENT ON VIEW layer_sizes IS 'users of every layer on each day, of all models that the role may read';
 COMMENT ON FUNCTION transitions(text, date, date) IS 'users by their layers on two days, and the net of the moves between two layers';
 COMMENT ON FUNCTION moves(text, date, date, text, text) IS 'every move between layers on the days after from_day up to to_day';
@@ -4625,9 +4810,11 @@ COMMENT ON FUNCTION entered(text, text, bigint) IS 'who entered a layer after a 
 COMMENT ON FUNCTION "left"(text, text, bigint) IS 'who left a layer after a change, which is the mark of the last poll';
 COMMENT ON FUNCTION explain(text, text, date) IS 'why a user of a registered model is in his layer, and what is missing to others';
 COMMENT ON FUNCTION explain_text(text, text, date, text) IS 'the same for people';
-COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it; writes nothing';
-COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer did in the days after';
+COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it, with attributes as they are now; writes nothing';
+COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer of a day did in the days after it: active, orders, spend, kept their layer, moved';
 COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
 COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';
+COMMENT ON FUNCTION schedule(text, text) IS 'refreshes a model by the clock of pg_cron, which goes by GMT; what day it is then, the time zone of the model says';
+COMMENT ON FUNCTION unschedule(text) IS 'ends the schedule of a model';
 /* </end connected objects> */
 

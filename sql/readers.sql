@@ -100,7 +100,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$ SELECT format('%L::%s', user_id, model.key_type::regtype) $$;
 
 -- The query of _features, where everything that it reads is there for the caller.
-CREATE FUNCTION _readable_features(model models, definition model, users text) RETURNS text STABLE LANGUAGE plpgsql
+CREATE FUNCTION _readable_features(model models, definition model, users text, few boolean DEFAULT false) RETURNS text STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -115,9 +115,9 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'model "%" is not connected with a source "%"', model.name, missing USING
             ERRCODE = 'undefined_object',
-            HINT = coalesce(format('It is connected with: %s.', nullif(array_to_string(connected, ', '), '')), 'It is connected with none.');
+            HINT = coalesce('It is connected with: ' || nullif(array_to_string(connected, ', '), '') || '.', 'It is connected with none.');
     END IF;
-    RETURN strata._features(model, definition, users);
+    RETURN strata._features(model, definition, users, few => few);
 END
 $$;
 
@@ -312,37 +312,37 @@ GRANT SELECT ON layer_sizes TO PUBLIC;
 
 -- Who moved.
 
--- Of the days between only who moved is looked at: the first step says where he was, the last where he is; all others stayed.
+-- Of the days between only who moved is looked at: his first step says where he was, his last where he is; all others stayed. A user's steps have
+-- ascending numbers. A number and the place of the layer among all of them make one integer, whose least and greatest are found without sorting.
 CREATE FUNCTION transitions(model text, from_day date, to_day date) RETURNS TABLE (from_layer text, to_layer text, users bigint, net bigint) STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     m strata.models := strata._model(transitions.model);
+    names text[] := strata._layers_ever(m);
+    factor bigint := cardinality(names) + 1;
 BEGIN
     PERFORM strata._check_days(transitions.from_day, transitions.to_day);
     PERFORM strata._check_exclusive(m, 'nobody moves from one to another', 'strata.compare_models and strata.layer_sizes count each layer on its own.');
     RETURN QUERY EXECUTE format($q$
-        WITH steps AS MATERIALIZED (
-            SELECT user_id, valid_from, change_id, layer, previous_layer FROM %1$s WHERE valid_from > $1 AND valid_from <= $2
-        ), moved AS (
-            SELECT f.previous_layer AS from_layer, l.layer AS to_layer, count(*) AS users
-            FROM (SELECT DISTINCT ON (user_id) user_id, previous_layer FROM steps ORDER BY user_id, valid_from, change_id) AS f
-                 JOIN (SELECT DISTINCT ON (user_id) user_id, layer FROM steps ORDER BY user_id, valid_from DESC, change_id DESC) AS l USING (user_id)
+        WITH moved AS (
+            SELECT first %% $4 AS from_place, last %% $4 AS to_place, count(*) AS users
+            FROM (SELECT min(change_id * $4 + coalesce(array_position($3, previous_layer), 0)) AS first, max(change_id * $4 + coalesce(array_position($3, layer), 0)) AS last
+                  FROM %1$s WHERE valid_from > $1 AND valid_from <= $2 GROUP BY user_id) AS u
             GROUP BY 1, 2
-        ), were AS (
-            SELECT layer, sum(users) AS users
-            FROM (SELECT layer, count(*) AS users FROM %1$s WHERE valid_from <= $1 GROUP BY layer
-                  UNION ALL SELECT previous_layer, -count(*) FROM %1$s WHERE valid_from <= $1 GROUP BY previous_layer) AS w
-            GROUP BY layer
+        ), steps AS (
+            SELECT coalesce(array_position($3, layer), 0) AS place, coalesce(array_position($3, previous_layer), 0) AS previous_place, users
+            FROM (SELECT layer, previous_layer, count(*) AS users FROM %1$s WHERE valid_from <= $1 GROUP BY 1, 2) AS s
         ), pairs AS (
-            SELECT from_layer, to_layer, sum(users)::bigint AS users
-            FROM (SELECT * FROM moved UNION ALL SELECT layer, layer, users FROM were UNION ALL SELECT from_layer, from_layer, -users FROM moved) AS p
-            WHERE coalesce(from_layer, to_layer) IS NOT NULL GROUP BY 1, 2 HAVING sum(users) > 0
+            SELECT from_place, to_place, sum(users)::bigint AS users
+            FROM (SELECT from_place, to_place, users FROM moved UNION ALL SELECT from_place, from_place, -users FROM moved
+                  UNION ALL SELECT place, place, users FROM steps UNION ALL SELECT previous_place, previous_place, -users FROM steps) AS p
+            WHERE from_place > 0 OR to_place > 0 GROUP BY 1, 2 HAVING sum(users) > 0
         )
-        SELECT p.from_layer, p.to_layer, p.users, p.users - coalesce(o.users, 0)
-        FROM pairs AS p LEFT JOIN pairs AS o ON o.from_layer IS NOT DISTINCT FROM p.to_layer AND o.to_layer IS NOT DISTINCT FROM p.from_layer
-        ORDER BY array_position($3, p.from_layer), array_position($3, p.to_layer)
-        $q$, strata._table(m, 'history')) USING transitions.from_day, transitions.to_day, strata._layers_ever(m);
+        SELECT $3[p.from_place], $3[p.to_place], p.users, p.users - coalesce(o.users, 0)
+        FROM pairs AS p LEFT JOIN pairs AS o ON o.from_place = p.to_place AND o.to_place = p.from_place
+        ORDER BY nullif(p.from_place, 0), nullif(p.to_place, 0)
+        $q$, strata._table(m, 'history')) USING transitions.from_day, transitions.to_day, names, factor;
 END
 $$;
 
@@ -452,12 +452,12 @@ BEGIN
         RAISE EXCEPTION 'the user is missing' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     EXECUTE format('SELECT present_from, CASE WHEN present_from <= $2 THEN %s END FROM (%s) AS u', question,
-        strata._readable_features(model, definition, format('SELECT %s AS user_id', strata._key(model, user_id))))
+        strata._readable_features(model, definition, format('SELECT %s AS user_id', strata._key(model, user_id)), few => true))
     INTO since, answer USING definition, day;
     IF since IS NULL THEN
         RAISE EXCEPTION 'model "%" has no user "%"', model.name, user_id USING ERRCODE = 'no_data_found';
     ELSIF since > day THEN
-        RAISE EXCEPTION 'model "%" has no user "%" as of %', model.name, user_id, day USING ERRCODE = 'no_data_found', HINT = format('He is there from %s on.', since);
+        RAISE EXCEPTION 'model "%" has no user "%" as of %', model.name, user_id, day USING ERRCODE = 'no_data_found', HINT = format('The user is there from %s on.', since);
     END IF;
     RETURN answer;
 END
@@ -525,7 +525,7 @@ BEGIN
         RAISE EXCEPTION 'horizon cannot be %', horizon USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of days, 1 or more.';
     END IF;
     IF latest < backtest.day + horizon THEN
-        RAISE NOTICE 'the horizon ends on %, the sources on %', backtest.day + horizon, latest;
+        RAISE NOTICE 'the horizon ends on %, after the latest event of the sources (%)', backtest.day + horizon, latest;
     END IF;
     RETURN QUERY EXECUTE format($q$
         WITH asked AS MATERIALIZED (

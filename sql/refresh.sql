@@ -72,7 +72,8 @@ DECLARE
         CASE WHEN NOT first_look AND %s THEN 'event'
              WHEN day > start_day THEN 'clock'
              WHEN has_event AND first_day <= day THEN 'event'
-             WHEN has_merge THEN 'merge' WHEN has_event THEN 'event' WHEN has_attribute THEN 'attribute'
+             WHEN has_merge AND first_day <= day THEN 'merge'
+             WHEN has_attribute THEN 'attribute'
              ELSE 'clock' END$q$, strata._happened(model, 'day')) END;
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE strata_answers (user_id %s, day date, layer text, layers text[], scores smallint[], next_change date,

@@ -6,13 +6,13 @@ CREATE FUNCTION _me() RETURNS regrole STABLE PARALLEL SAFE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS 'SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole';
 
--- Whether the role that acts may read a table: false where there is none.
-CREATE FUNCTION _may_read(schema_name name, table_name text) RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
+-- Whether the role that acts may read a table of an owner: false where there is none.
+CREATE FUNCTION _may_read(owner regrole, schema_name name, table_name text) RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (
         SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname = schema_name AND c.relname = table_name
+        WHERE n.nspname = schema_name AND c.relname = table_name AND c.relowner = owner
           AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
     )
 $$;
@@ -106,23 +106,36 @@ CREATE TABLE refreshes (
 );
 CREATE INDEX ON refreshes (model_id, refresh_id);
 
+-- In PL/pgSQL, since the table's own policy asks it.
+CREATE FUNCTION _owns_source(wanted integer) RETURNS boolean STABLE LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM strata.sources AS s WHERE s.source_id = wanted AND s.owner = strata._me());
+END
+$$;
+
 ALTER TABLE sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE models ENABLE ROW LEVEL SECURITY;
 ALTER TABLE model_versions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE model_sources ENABLE ROW LEVEL SECURITY;
 ALTER TABLE refreshes ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY own ON sources USING (owner = strata._me());
-CREATE POLICY readable ON sources FOR SELECT USING (strata._may_read(schema_name, name || '_ledger'));
+-- foreign keys do not ask whose row it is that they refer to: what others own cannot be held on to
+CREATE POLICY own ON sources USING (owner = strata._me())
+    WITH CHECK (owner = strata._me() AND (map_id IS NULL OR strata._owns_source(map_id)));
+CREATE POLICY readable ON sources FOR SELECT USING (strata._may_read(owner, schema_name, name || '_ledger'));
 CREATE POLICY own ON models USING (owner = strata._me());
-CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(schema_name, name || '_members'));
+CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(owner, schema_name, name || '_members'));
 -- of a model that is to be seen; the owner alone writes
 CREATE POLICY own ON model_versions
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_versions.model_id AND m.owner = strata._me()));
 CREATE POLICY readable ON model_versions FOR SELECT
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_versions.model_id));
 CREATE POLICY own ON model_sources
-    USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me()));
+    USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me()))
+    WITH CHECK (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id AND m.owner = strata._me())
+                AND strata._owns_source(source_id));
 CREATE POLICY readable ON model_sources FOR SELECT
     USING (EXISTS (SELECT FROM strata.models AS m WHERE m.model_id = model_sources.model_id));
 CREATE POLICY own ON refreshes
@@ -250,11 +263,13 @@ $$;
 CREATE FUNCTION _check_name(what text, name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    most integer := CASE what WHEN 'model' THEN 44 ELSE 48 END;
 BEGIN
     IF name IS NULL OR name = '' THEN
         RAISE EXCEPTION 'a % needs a name', what USING ERRCODE = 'invalid_parameter_value';
-    ELSIF octet_length(name) > 48 THEN
-        RAISE EXCEPTION 'the name "%" of a % has % bytes, at most 48 are possible', name, what, octet_length(name) USING
+    ELSIF octet_length(name) > most THEN
+        RAISE EXCEPTION 'the name "%" of a % has % bytes, at most % are possible', name, what, octet_length(name), most USING
             ERRCODE = 'name_too_long', HINT = 'Its tables are called by it, as in orders_ledger.';
     ELSIF what = 'model' AND strpos(name, '@') > 0 THEN
         RAISE EXCEPTION 'the name "%" of a model has an @ in it', name USING

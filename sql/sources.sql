@@ -67,7 +67,9 @@ DECLARE
     columns name[] := '{}';
     is_timed boolean;
 BEGIN
-    PERFORM strata._check_name('source', name);
+    IF kind = 'events' THEN
+        PERFORM strata._check_name('source', name);
+    END IF;
     IF relation IS NULL THEN
         RAISE EXCEPTION 'the relation of source "%" is missing', name USING ERRCODE = 'null_value_not_allowed';
     ELSIF user_column IS NULL THEN
@@ -121,8 +123,8 @@ BEGIN
         RAISE EXCEPTION 'a margin is of use only with capture => ''column''' USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' ELSE format_type(user_type, NULL) END;
-    IF base_type <> format_type(user_type, NULL) THEN
+    base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE format_type(user_type, -1) END;
+    IF base_type <> format_type(user_type, -1) THEN
         source.user_expression := format('(%s)::%s', source.user_expression, base_type);
     END IF;
     source.name := name;
@@ -203,7 +205,7 @@ DECLARE
 BEGIN
     IF user_map IS NOT NULL THEN
         map := strata._register_source(name || '_map', 'users', user_map, map_alias, NULL, NULL, NULL, NULL, 'auto', NULL, NULL, schema, caller_path);
-        SELECT c.canonical, CASE c.expression_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' ELSE c.expression_type::text END
+        SELECT c.canonical, CASE c.expression_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE c.expression_type::text END
         INTO map_expression, map_type FROM strata._checked_expression(user_map, map_user, 'map_user', caller_path, '{}') AS c;
     END IF;
     added := strata._register_source(name, 'events', relation, user_column, time_column, amount_expression, where_clause, time_zone, capture, mark_column, margin, schema,
@@ -277,22 +279,28 @@ DECLARE
         $q$;
 BEGIN
     PERFORM strata._present_relation(s);
-    IF s.capture = 'trigger' THEN
-        -- rows that cannot be counted are put aside before the comparison
+    IF s.capture <> 'none' THEN
+        -- what its way of capture shows is no difference, and rows that cannot be counted are put aside
         PERFORM strata._sync(s);
         s := strata._own_source(verify.source);
-        pending := format($q$
-            SELECT p.user_id, %1$s FILTER (WHERE change = 1) AS added, %1$s FILTER (WHERE change = -1) AS removed
-            FROM (%2$s AND change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
-            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', change'));
     END IF;
-    BEGIN
-        RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
-        RETURN;
-    EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
-        rows := strata._reject_from_relation(s, NULL);
-    END;
-    RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
+    IF s.capture = 'trigger' THEN
+        pending := format($q$
+            SELECT p.user_id, %1$s FILTER (WHERE strata_change = 1) AS added, %1$s FILTER (WHERE strata_change = -1) AS removed
+            FROM (%2$s AND strata_change <> 0) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id
+            $q$, aggregate, strata._events_of(s, strata._table(s, 'queue'), ', strata_change'));
+    END IF;
+    FOR attempt IN 1..3 LOOP
+        BEGIN
+            RETURN QUERY EXECUTE format(differing, strata._count_events(s, strata._events_of(s, rows), strata._base_type(s)), strata._base_table(s), pending);
+            RETURN;
+        EXCEPTION WHEN data_exception OR object_not_in_prerequisite_state OR program_limit_exceeded THEN
+            IF attempt = 3 THEN
+                RAISE;
+            END IF;
+            rows := strata._reject_from_relation(s, NULL, rows, CASE attempt WHEN 1 THEN strata._make_problem(s) ELSE strata._problem_of(s, strata._users_beyond(s, rows)) END);
+        END;
+    END LOOP;
 END
 $$;
 

@@ -7,3 +7,4 @@
 ::pgrx::extension_sql_file!("../sql/living_models.sql", name = "living_models", requires = ["sources"]);
 ::pgrx::extension_sql_file!("../sql/refresh.sql", name = "refresh", requires = ["living_models"]);
 ::pgrx::extension_sql_file!("../sql/readers.sql", name = "readers", requires = ["refresh"]);
+::pgrx::extension_sql_file!("../sql/schedule.sql", name = "schedule", requires = ["readers"]);
