@@ -519,6 +519,24 @@ AS 'MODULE_PATHNAME', 'average_amount_wrapper';
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/lookalike.rs
+-- pg_strata::lookalike::centroid_agg_final
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/lookalike.rs
+-- pg_strata::lookalike::centroid_in
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/lookalike.rs
+-- pg_strata::lookalike::centroid_recv
+-- Skipped due to `#[pgrx(sql = false)]`
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/ledger.rs
 -- pg_strata::ledger::clip
 CREATE  FUNCTION "clip"(
@@ -1206,6 +1224,37 @@ CREATE FUNCTION last_events_transition(last_events, timestamp, text, integer) RE
 CREATE FUNCTION last_events_merge(last_events, last_events) RETURNS last_events IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'last_events_merge';
 CREATE AGGREGATE last_events_agg(at timestamp, kind text, keep integer) (SFUNC = last_events_transition, STYPE = last_events, SSPACE = 256, COMBINEFUNC = last_events_merge, PARALLEL = SAFE);
 CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_events, SSPACE = 256, COMBINEFUNC = last_events_merge, PARALLEL = SAFE);
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/lookalike.rs
+-- requires:
+--   last_events
+
+-- Who is like the users of a layer: its centroid over all users first, then the distance of each.
+
+CREATE TYPE centroid;
+CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
+CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
+CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE centroid (
+    INPUT = centroid_in,
+    OUTPUT = centroid_out,
+    RECEIVE = centroid_recv,
+    SEND = centroid_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (centroid AS json) WITH INOUT;
+CREATE CAST (centroid AS jsonb) WITH INOUT;
+
+CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
+CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
+CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
+CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -2996,6 +3045,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format('SELECT strata.metrics(f, $1, DATE ''2000-01-01'') FROM (%s) AS asked', strata._features(model, definition, format('SELECT NULL::%s AS user_id', model.key_type))) USING definition;
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    -- predictions have no fit before calibration; columns were looked at before that was said
+    NULL;
 END
 $$;
 
@@ -3076,11 +3128,15 @@ BEGIN
         END IF;
     END LOOP;
     PERFORM strata._sync_parts(m);
-    EXECUTE format('SELECT strata.calibrate_agg(f, $1, $2) FROM (%s) AS u WHERE present_from <= $2',
-        strata._features(m, definition, strata._all_users(m), exclude)) INTO calibrated USING definition, day;
-    IF calibrated IS NULL THEN
-        RAISE EXCEPTION 'model "%" has no users by % to be calibrated with', m.name, day USING ERRCODE = 'no_data_found';
-    END IF;
+    -- scores that mix predictions with something else are cut by a second pass, with the fits of the first
+    FOR pass IN 1 .. 2 LOOP
+        EXECUTE format('SELECT strata.calibrate_agg(f, $1, $2) FROM (%s) AS u WHERE present_from <= $2',
+            strata._features(m, definition, strata._all_users(m), exclude)) INTO calibrated USING coalesce(calibrated, definition), day;
+        IF calibrated IS NULL THEN
+            RAISE EXCEPTION 'model "%" has no users by % to be calibrated with', m.name, day USING ERRCODE = 'no_data_found';
+        END IF;
+        EXIT WHEN strata._is_calibrated(m, calibrated);
+    END LOOP;
     RETURN strata._add_version(m, calibrated, 'calibration', day, activate);
 END
 $$;
@@ -4697,6 +4753,18 @@ COMMENT ON FUNCTION last_events_merge(last_events, last_events) IS 'combine func
 COMMENT ON AGGREGATE last_events_agg(timestamp, text, integer) IS 'the latest events of a user, so many of them';
 COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts of a users history';
 COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';
+COMMENT ON TYPE centroid IS 'the means of the users of a layer, and what their metrics are measured by';
+COMMENT ON FUNCTION centroid_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION centroid_out(centroid) IS 'I/O';
+COMMENT ON FUNCTION centroid_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION centroid_send(centroid) IS 'I/O';
+COMMENT ON CAST (centroid AS json) IS 'the centroid as JSON';
+COMMENT ON CAST (centroid AS jsonb) IS 'the centroid as JSON';
+COMMENT ON FUNCTION centroid_agg_transition(bytea, record, model, text, date) IS 'transition function of centroid_agg';
+COMMENT ON FUNCTION centroid_agg_combine(bytea, bytea) IS 'combine function of centroid_agg';
+COMMENT ON FUNCTION centroid_agg_final(bytea) IS 'final function of centroid_agg';
+COMMENT ON AGGREGATE centroid_agg(record, model, text, date) IS 'the centroid of a layer over standardized metrics';
+COMMENT ON FUNCTION lookalike(record, model, centroid, date) IS 'how like a user is to the users of a layer, explained by metric';
 COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two ledgers differ; a missing one is empty';
 COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
 COMMENT ON FUNCTION walk(record, model, date, date) IS 'what a model answers for a user on a first day, and on each later day up to a last on which the answer is another';
