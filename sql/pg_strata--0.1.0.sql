@@ -1227,37 +1227,6 @@ CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_ev
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/lookalike.rs
--- requires:
---   last_events
-
--- Who is like the users of a layer: its centroid over all users first, then the distance of each.
-
-CREATE TYPE centroid;
-CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
-CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
-CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
-CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
-CREATE TYPE centroid (
-    INPUT = centroid_in,
-    OUTPUT = centroid_out,
-    RECEIVE = centroid_recv,
-    SEND = centroid_send,
-    INTERNALLENGTH = VARIABLE,
-    STORAGE = extended
-);
-CREATE CAST (centroid AS json) WITH INOUT;
-CREATE CAST (centroid AS jsonb) WITH INOUT;
-
-CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
-CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
-CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
-CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
-/* </end connected objects> */
-
-/* <begin connected objects> */
 -- src/walk.rs
 -- requires:
 --   last_events
@@ -1668,30 +1637,29 @@ BEGIN
              LEFT JOIN pg_collation AS c ON c.oid = a.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace
         WHERE a.attrelid = relation AND a.attname = ANY (source.columns)));
     EXECUTE format('COMMENT ON TABLE %s IS %L', queue, format('Changes of %s that source %s has not counted yet: 1 a new row, -1 a row that is gone, 0 all rows.', relation, source.name));
-    EXECUTE format($f$
-        CREATE FUNCTION %1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+    -- quoted as a whole: there may be any quotes in names
+    EXECUTE format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', strata._table(source, 'capture'), format($body$
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                INSERT INTO %2$s (strata_change, %3$s) SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %1$s (strata_change, %2$s) SELECT 1, %2$s FROM strata_new;
             ELSIF TG_OP = 'UPDATE' THEN
-                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %1$s (strata_change, %2$s) SELECT -1, %2$s FROM strata_old UNION ALL SELECT 1, %2$s FROM strata_new;
             ELSIF TG_OP = 'DELETE' THEN
-                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old;
+                INSERT INTO %1$s (strata_change, %2$s) SELECT -1, %2$s FROM strata_old;
             ELSE
-                INSERT INTO %2$s (strata_change) VALUES (0);
+                INSERT INTO %1$s (strata_change) VALUES (0);
             END IF;
             RETURN NULL;
         EXCEPTION WHEN OTHERS THEN
             -- a column has another name or type than it had, or there is no queue: that is for the next sync to say, not for those who write
             BEGIN
-                INSERT INTO %2$s (strata_change) VALUES (0);
+                INSERT INTO %1$s (strata_change) VALUES (0);
             EXCEPTION WHEN OTHERS THEN
-                RAISE WARNING 'source %4$s: %%', SQLERRM;
+                RAISE WARNING 'source %%: %%', %3$L, SQLERRM;
             END;
             RETURN NULL;
         END
-        $body$
-        $f$, strata._table(source, 'capture'), queue, listed, replace(quote_ident(source.name), '''', ''''''));
+        $body$, queue, listed, quote_ident(source.name)));
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', strata._table(source, 'capture'));
     -- without the extension nobody would empty the queue
     EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION pg_strata', strata._table(source, 'capture'));
@@ -1894,8 +1862,8 @@ DECLARE
         FROM pg_attribute WHERE attrelid = strata._present_relation(source) AND attname = ANY (source.columns));
     name text := format('strata_problem_%s', source.source_id);
 BEGIN
-    EXECUTE format($f$
-        CREATE OR REPLACE FUNCTION pg_temp.%I(%s) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+    -- quoted as a whole: there may be any quotes in the names of columns
+    EXECUTE format('CREATE OR REPLACE FUNCTION pg_temp.%I(%s) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', name, parameters, format($body$
         #variable_conflict use_column
         BEGIN
             PERFORM %s, min(user_id::text) FROM (%s) AS events;
@@ -1903,8 +1871,7 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             RETURN SQLERRM;
         END
-        $body$
-        $f$, name, parameters, strata._ledger_agg_of(source), strata._events_of(source, '(SELECT) AS one'));
+        $body$, strata._ledger_agg_of(source), strata._events_of(source, '(SELECT) AS one')));
     RETURN format('pg_temp.%I(%s)', name, listed);
 END
 $$;
@@ -4240,6 +4207,37 @@ BEGIN
     RETURN format('model "%s" is refreshed by hand', m.name);
 END
 $$;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/lookalike.rs
+-- requires:
+--   last_events
+
+-- Who is like the users of a layer: its centroid over all users first, then the distance of each.
+
+CREATE TYPE centroid;
+CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
+CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
+CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE centroid (
+    INPUT = centroid_in,
+    OUTPUT = centroid_out,
+    RECEIVE = centroid_recv,
+    SEND = centroid_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (centroid AS json) WITH INOUT;
+CREATE CAST (centroid AS jsonb) WITH INOUT;
+
+CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
+CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
+CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
+CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
 /* </end connected objects> */
 
 /* <begin connected objects> */
