@@ -124,7 +124,8 @@ AS $$
 DECLARE
     member regclass;
     capture text := strata._table(source, 'capture');
-    prefix text := format('strata_%s_', source.source_id);
+    event text;
+    trigger_name name;
 BEGIN
     -- rows that were committed between the snapshot and the triggers would be seen by neither
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -133,12 +134,15 @@ BEGIN
     END IF;
     FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS strata_old NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'update', member, capture);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER DELETE ON %s REFERENCING OLD TABLE AS strata_old FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'delete', member, capture);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'truncate', member, capture);
-        -- one that was disabled stays so when it is replaced
-        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I, ENABLE TRIGGER %I, ENABLE TRIGGER %I, ENABLE TRIGGER %I', member, prefix || 'insert', prefix || 'update', prefix || 'delete', prefix || 'truncate');
+        FOREACH event IN ARRAY ARRAY['insert', 'update', 'delete', 'truncate'] LOOP
+            -- as long as a name can be, with what tells it from others in front
+            trigger_name := 'strata_' || event || '_' || source.name;
+            EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s()', trigger_name, event, member,
+                CASE event WHEN 'insert' THEN 'REFERENCING NEW TABLE AS strata_new' WHEN 'update' THEN 'REFERENCING OLD TABLE AS strata_old NEW TABLE AS strata_new'
+                           WHEN 'delete' THEN 'REFERENCING OLD TABLE AS strata_old' END, capture);
+            -- one that was disabled stays so when it is replaced
+            EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', member, trigger_name);
+        END LOOP;
     END LOOP;
 END
 $$;
