@@ -72,15 +72,11 @@ const TABLES: [&str; 9] = [
     "care_attributes_changes",
 ];
 
-/// What a caller is told, where `name` stands for what he asked for.
+/// What a caller is told, with `…` for the name that he asked for.
 fn told(client: &mut Client, statement: &str, name: &str) -> (String, String, Option<String>) {
     let error = client.batch_execute(statement).expect_err(statement);
     let error = error.as_db_error().expect("the server refuses");
-    (
-        error.code().code().to_owned(),
-        error.message().replace(name, "…"),
-        error.hint().map(|hint| hint.replace(name, "…")),
-    )
+    (error.code().code().to_owned(), error.message().replace(name, "…"), error.hint().map(str::to_owned))
 }
 
 /// Law: a stranger reads nothing, learns no name, changes nothing, and may use every name himself.
