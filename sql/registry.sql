@@ -6,13 +6,13 @@ CREATE FUNCTION _me() RETURNS regrole STABLE PARALLEL SAFE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS 'SELECT pg_catalog.quote_ident(current_user)::pg_catalog.regrole';
 
--- Whether the role that acts may read a table of an owner: false where there is none.
+-- Whether the role that acts may read a table of an owner, or of whomever: false where there is none.
 CREATE FUNCTION _may_read(owner regrole, schema_name name, table_name text) RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT EXISTS (
         SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname = schema_name AND c.relname = table_name AND c.relowner = owner
+        WHERE n.nspname = schema_name AND c.relname = table_name AND (owner IS NULL OR c.relowner = owner)
           AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
     )
 $$;
@@ -125,6 +125,9 @@ ALTER TABLE refreshes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON sources USING (owner = strata._me())
     WITH CHECK (owner = strata._me() AND (map_id IS NULL OR strata._owns_source(map_id)));
 CREATE POLICY readable ON sources FOR SELECT USING (strata._may_read(owner, schema_name, name || '_ledger'));
+-- users and attributes have no ledgers: who may read them, and a model that they belong to
+CREATE POLICY readable_users ON sources FOR SELECT
+    USING (kind = 'users' AND strata._may_read(NULL, relation_schema, relation_name) AND EXISTS (SELECT FROM strata.model_sources AS x WHERE x.source_id = sources.source_id));
 CREATE POLICY own ON models USING (owner = strata._me());
 CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(owner, schema_name, name || '_members'));
 -- of a model that is to be seen; the owner alone writes
@@ -174,7 +177,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION '% "%" does not exist', what, name USING
         ERRCODE = 'undefined_object',
-        HINT = coalesce(format('There is: %s.', others),
+        HINT = coalesce('There is: ' || others || '.',
             CASE what WHEN 'model' THEN 'Create it: SELECT strata.create_model(''rfm'', strata.preset(''rfm_eleven''));'
             ELSE 'Add it: SELECT * FROM strata.add_source(''orders'', ''shop.orders'', ''customer_id'', ''ordered_at'', ''amount'');' END);
 END
