@@ -260,9 +260,10 @@ BEGIN
 END
 $$;
 
--- Every user whose ledger is not what the rows say, counted anew in one snapshot with what waits in the queue.
+-- Every user whose ledger is not what the rows say, counted anew in one snapshot with what waits in the queue. Rows without a user need no notice.
 CREATE FUNCTION verify(source text) RETURNS TABLE (user_id text, first_day date, kept ledger, counted ledger) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
 AS $$
 DECLARE
     s strata.sources := strata._own_source(verify.source);
