@@ -439,13 +439,13 @@ DECLARE
     problem text := strata._capture_problem(source);
     map strata.sources;
 BEGIN
+    PERFORM strata._present_relation(source);
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'source "%" may have missed changes: %', source.name, problem USING
             ERRCODE = 'object_not_in_prerequisite_state',
             HINT = format(CASE WHEN strata._column_problem(source) IS NULL THEN 'SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.'
                 ELSE 'Bring the column back, or drop the source and add it anew: SELECT strata.drop_source(%L);' END, source.name);
     END IF;
-    PERFORM strata._present_relation(source);
     source.sync_id := source.sync_id + 1;
     source.changed := 0;
     IF source.kind = 'users' THEN
