@@ -140,7 +140,7 @@ BEGIN
 END
 $$;
 
--- Connects the sources of a definition with those that are registered; those of other versions stay.
+-- Connects the sources of a definition with those that are registered, by what is given, as they were, or by name; those of other versions stay.
 CREATE FUNCTION _connect_sources(model models, definition model, sources jsonb) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -164,7 +164,8 @@ BEGIN
     WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
     ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
-        source := strata._own_source(coalesce(sources ->> wanted, wanted));
+        source := strata._own_source(coalesce(sources ->> wanted,
+            (SELECT s.name FROM strata.model_sources AS x JOIN strata.sources AS s USING (source_id) WHERE x.model_id = model.model_id AND x.part = 'ledger' AND x.name = wanted), wanted));
         IF source.kind <> 'events' THEN
             RAISE EXCEPTION 'source "%" has no ledgers', source.name USING ERRCODE = 'wrong_object_type';
         ELSIF key_type IS NULL THEN
