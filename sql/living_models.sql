@@ -304,9 +304,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_type text;
-    relation text := CASE WHEN lower(relation_or_query) ~ '^\s*(select|with|values|table)[\s(]' THEN format('(%s)', relation_or_query) ELSE relation_or_query::regclass::text END;
+    is_query boolean := lower(relation_or_query) ~ '^\s*(select|with|values|table)[\s(]';
+    relation text;
 BEGIN
     PERFORM set_config('search_path', caller_path, true);
+    relation := CASE WHEN is_query THEN pg_catalog.format('(%s)', relation_or_query) ELSE relation_or_query::pg_catalog.regclass::pg_catalog.text END;
     EXECUTE pg_catalog.format('SELECT pg_catalog.pg_typeof(k)::pg_catalog.text FROM (SELECT) AS one LEFT JOIN (SELECT (%s) AS k FROM %s AS r LIMIT 0) AS u ON true', user_column, relation) INTO found_type;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' WHEN 'character' THEN 'text' ELSE found_type END;
