@@ -134,7 +134,7 @@ BEGIN
     source := strata._register_source(model.name || '_' || part, 'users', relation, user_column, NULL, NULL, NULL, NULL, capture, NULL, NULL, model.schema_name, caller_path);
     IF source.key_type <> model.key_type THEN
         RAISE EXCEPTION 'the users of % are of type %, those of model "%" of type %', relation, source.key_type, model.name, model.key_type USING
-            ERRCODE = 'datatype_mismatch', HINT = format('Use a query with a cast: %s => ''SELECT %s::%s AS %2$s, … FROM %s''.', part, user_column, model.key_type, relation);
+            ERRCODE = 'datatype_mismatch', HINT = format('Use a query with a cast: %1$s => ''SELECT %2$s::%3$s AS %2$s, … FROM %4$s''.', part, user_column, model.key_type, relation);
     END IF;
     INSERT INTO strata.model_sources (model_id, source_id, part, name) VALUES (model.model_id, source.source_id, part, part);
 END
