@@ -415,6 +415,7 @@ AS $$
 DECLARE
     truncated boolean;
     added regclass;
+    changed bigint := 0;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
     IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
@@ -425,8 +426,11 @@ BEGIN
         PERFORM strata._attach_triggers(source, ARRAY[added]);
         source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
         source.relations := source.relations || strata._names(ARRAY[added]);
+        changed := changed + source.changed;
     END LOOP;
-    RETURN strata._fold_queue(source);
+    source := strata._fold_queue(source);
+    source.changed := changed + source.changed;
+    RETURN source;
 END
 $$;
 
