@@ -329,6 +329,7 @@ DECLARE
     ending text;
     gone text[];
     map strata.sources;
+    of_map text;
 BEGIN
     PERFORM strata._detach_triggers(source);
     IF source.capture = 'trigger' THEN
@@ -343,9 +344,9 @@ BEGIN
     DELETE FROM strata.sources AS s WHERE s.source_id = source.source_id;
     IF source.map_id IS NOT NULL THEN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id;
-        PERFORM strata._drop_source(map);
+        of_map := ', ' || strata._drop_source(map);
     END IF;
-    RETURN format('dropped source "%s": %s%s', source.name, array_to_string(gone, ', '), CASE WHEN source.capture = 'trigger' THEN format(', and its triggers on %s', strata._relation(source)) END);
+    RETURN format('dropped source "%s": %s%s%s', source.name, array_to_string(gone, ', '), CASE WHEN source.capture = 'trigger' THEN format(', and its triggers on %s', strata._relation(source)) END, of_map);
 END
 $$;
 
