@@ -279,5 +279,58 @@ class Duck:
         return sum(steps.values()), ", ".join(f"{name} {seconds:.2f}" for name, seconds in steps.items())
 
 
+class LifetimesWorker:
+    """The Python package lifetimes, in an environment and a process of its own; absent where it cannot be had."""
+
+    REQUIREMENTS = ("numpy<1.25", "pandas<2", "scipy<1.11", "lifetimes")
+
+    def __init__(self, customers):
+        self.process = None
+        self.missing = None
+        environment = BENCH / ".venv-lifetimes"
+        python = environment / "bin" / "python"
+        try:
+            if not python.exists():
+                base = self.old_python()
+                print("bench: making bench/.venv-lifetimes for the Python package lifetimes …", flush=True)
+                subprocess.run([base, "-m", "venv", str(environment)], check=True, capture_output=True)
+            probe = [str(python), "-c", "import lifetimes"]
+            if subprocess.run(probe, capture_output=True).returncode != 0:
+                subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                                *self.REQUIREMENTS], check=True, capture_output=True, text=True)
+            self.process = subprocess.Popen(
+                [str(python), "-W", "ignore", str(BENCH / "lifetimes_worker.py"), str(customers)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.missing = f"lifetimes cannot be had: it needs Python 3.11 at most, python3-venv and access to PyPI ({error})"
+            print(f"bench: {self.missing}; its comparisons are skipped", flush=True)
+
+    @staticmethod
+    def old_python():
+        for name in ("python3.11", "python3.10", "python3.9", "python3"):
+            found = shutil.which(name)
+            if found and subprocess.run([found, "-c", "import sys; sys.exit(sys.version_info >= (3, 12))"]).returncode == 0:
+                return found
+        raise OSError("there is none")
+
+    def fit(self, model):
+        if self.missing:
+            raise Failed(self.missing, not_available=True)
+        with MemoryWatch(lambda: [self.process.pid]) as memory:
+            self.process.stdin.write(json.dumps({"model": model}) + "\n")
+            self.process.stdin.flush()
+            answer = json.loads(self.process.stdout.readline() or '{"error": "lifetimes ended unexpectedly"}')
+        if "error" in answer:
+            raise Failed(answer["error"])
+        return answer["seconds"], answer["log_likelihood"], memory.peak
+
+    def stop(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
+            self.process = None
+
+
 def psql_seconds(output):
     return sum(float(time) for time in re.findall(r"^Time: ([\d.]+) ms", output, re.M)) / 1000

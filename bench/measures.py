@@ -74,6 +74,8 @@ class Measure:
     same_answer: bool = False  # the first column of both answers must be equal
     repeated: bool = True  # False: once is enough
     asked_users: float | None = None  # users a second on one core at least, instead of a ratio
+    asked_seconds: float | None = None  # ours at most, instead of a ratio
+    customers: int | None = None  # who is asked about, where it is not the table of ledgers
 
 
 @dataclass(frozen=True)

@@ -87,30 +87,29 @@ BEGIN
              LEFT JOIN pg_collation AS c ON c.oid = a.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace
         WHERE a.attrelid = relation AND a.attname = ANY (source.columns)));
     EXECUTE format('COMMENT ON TABLE %s IS %L', queue, format('Changes of %s that source %s has not counted yet: 1 a new row, -1 a row that is gone, 0 all rows.', relation, source.name));
-    EXECUTE format($f$
-        CREATE FUNCTION %1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+    -- quoted as a whole: there may be any quotes in names
+    EXECUTE format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', strata._table(source, 'capture'), format($body$
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                INSERT INTO %2$s (strata_change, %3$s) SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %1$s (strata_change, %2$s) SELECT 1, %2$s FROM strata_new;
             ELSIF TG_OP = 'UPDATE' THEN
-                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old UNION ALL SELECT 1, %3$s FROM strata_new;
+                INSERT INTO %1$s (strata_change, %2$s) SELECT -1, %2$s FROM strata_old UNION ALL SELECT 1, %2$s FROM strata_new;
             ELSIF TG_OP = 'DELETE' THEN
-                INSERT INTO %2$s (strata_change, %3$s) SELECT -1, %3$s FROM strata_old;
+                INSERT INTO %1$s (strata_change, %2$s) SELECT -1, %2$s FROM strata_old;
             ELSE
-                INSERT INTO %2$s (strata_change) VALUES (0);
+                INSERT INTO %1$s (strata_change) VALUES (0);
             END IF;
             RETURN NULL;
         EXCEPTION WHEN OTHERS THEN
             -- a column has another name or type than it had, or there is no queue: that is for the next sync to say, not for those who write
             BEGIN
-                INSERT INTO %2$s (strata_change) VALUES (0);
+                INSERT INTO %1$s (strata_change) VALUES (0);
             EXCEPTION WHEN OTHERS THEN
-                RAISE WARNING 'source %4$s: %%', SQLERRM;
+                RAISE WARNING 'source %%: %%', %3$L, SQLERRM;
             END;
             RETURN NULL;
         END
-        $body$
-        $f$, strata._table(source, 'capture'), queue, listed, replace(quote_ident(source.name), '''', ''''''));
+        $body$, queue, listed, quote_ident(source.name)));
     EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', strata._table(source, 'capture'));
     -- without the extension nobody would empty the queue
     EXECUTE format('ALTER FUNCTION %s() DEPENDS ON EXTENSION pg_strata', strata._table(source, 'capture'));
@@ -125,7 +124,8 @@ AS $$
 DECLARE
     member regclass;
     capture text := strata._table(source, 'capture');
-    prefix text := format('strata_%s_', source.source_id);
+    event text;
+    trigger_name name;
 BEGIN
     -- rows that were committed between the snapshot and the triggers would be seen by neither
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
@@ -134,12 +134,15 @@ BEGIN
     END IF;
     FOREACH member IN ARRAY members LOOP
         EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', member);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT ON %s REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'insert', member, capture);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER UPDATE ON %s REFERENCING OLD TABLE AS strata_old NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'update', member, capture);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER DELETE ON %s REFERENCING OLD TABLE AS strata_old FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'delete', member, capture);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s()', prefix || 'truncate', member, capture);
-        -- one that was disabled stays so when it is replaced
-        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I, ENABLE TRIGGER %I, ENABLE TRIGGER %I, ENABLE TRIGGER %I', member, prefix || 'insert', prefix || 'update', prefix || 'delete', prefix || 'truncate');
+        FOREACH event IN ARRAY ARRAY['insert', 'update', 'delete', 'truncate'] LOOP
+            -- as long as a name can be, with what tells it from others in front
+            trigger_name := 'strata_' || event || '_' || source.name;
+            EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s()', trigger_name, event, member,
+                CASE event WHEN 'insert' THEN 'REFERENCING NEW TABLE AS strata_new' WHEN 'update' THEN 'REFERENCING OLD TABLE AS strata_old NEW TABLE AS strata_new'
+                           WHEN 'delete' THEN 'REFERENCING OLD TABLE AS strata_old' END, capture);
+            -- one that was disabled stays so when it is replaced
+            EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', member, trigger_name);
+        END LOOP;
     END LOOP;
 END
 $$;

@@ -292,6 +292,18 @@ COMMENT ON FUNCTION last_events_merge(last_events, last_events) IS 'combine func
 COMMENT ON AGGREGATE last_events_agg(timestamp, text, integer) IS 'the latest events of a user, so many of them';
 COMMENT ON AGGREGATE rollup(last_events) IS 'the latest events of several parts of a users history';
 COMMENT ON FUNCTION event_kinds(last_events) IS 'kinds of the last events, in their order';
+COMMENT ON TYPE centroid IS 'the means of the users of a layer, and what their metrics are measured by';
+COMMENT ON FUNCTION centroid_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION centroid_out(centroid) IS 'I/O';
+COMMENT ON FUNCTION centroid_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION centroid_send(centroid) IS 'I/O';
+COMMENT ON CAST (centroid AS json) IS 'the centroid as JSON';
+COMMENT ON CAST (centroid AS jsonb) IS 'the centroid as JSON';
+COMMENT ON FUNCTION centroid_agg_transition(bytea, record, model, text, date) IS 'transition function of centroid_agg';
+COMMENT ON FUNCTION centroid_agg_combine(bytea, bytea) IS 'combine function of centroid_agg';
+COMMENT ON FUNCTION centroid_agg_final(bytea) IS 'final function of centroid_agg';
+COMMENT ON AGGREGATE centroid_agg(record, model, text, date) IS 'the centroid of a layer over standardized metrics';
+COMMENT ON FUNCTION lookalike(record, model, centroid, date) IS 'how like a user is to the users of a layer, explained by metric';
 COMMENT ON FUNCTION first_difference(ledger, ledger) IS 'first day on which two ledgers differ; a missing one is empty';
 COMMENT ON TYPE evaluation_step IS 'a day on which the answer of a model changed, and that answer';
 COMMENT ON FUNCTION walk(record, model, date, date) IS 'what a model answers for a user on a first day, and on each later day up to a last on which the answer is another';

@@ -105,8 +105,8 @@ DECLARE
         FROM pg_attribute WHERE attrelid = strata._present_relation(source) AND attname = ANY (source.columns));
     name text := format('strata_problem_%s', source.source_id);
 BEGIN
-    EXECUTE format($f$
-        CREATE OR REPLACE FUNCTION pg_temp.%I(%s) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+    -- quoted as a whole: there may be any quotes in the names of columns
+    EXECUTE format('CREATE OR REPLACE FUNCTION pg_temp.%I(%s) RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS %L', name, parameters, format($body$
         #variable_conflict use_column
         BEGIN
             PERFORM %s, min(user_id::text) FROM (%s) AS events;
@@ -114,8 +114,7 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             RETURN SQLERRM;
         END
-        $body$
-        $f$, name, parameters, strata._ledger_agg_of(source), strata._events_of(source, '(SELECT) AS one'));
+        $body$, strata._ledger_agg_of(source), strata._events_of(source, '(SELECT) AS one')));
     RETURN format('pg_temp.%I(%s)', name, listed);
 END
 $$;

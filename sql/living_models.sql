@@ -236,7 +236,7 @@ BEGIN
         END IF;
         m.key_type := strata._key_type_of(coalesce(users, attributes), user_column, caller_path);
     END IF;
-    m.model_id := nextval('strata.models_model_id_seq');
+    m.model_id := strata._new_id();
     INSERT INTO strata.models SELECT m.*;
     INSERT INTO strata.model_versions (model_id, version, definition, cause) VALUES (m.model_id, 1, definition, 'definition');
     PERFORM strata._connect_sources(m, definition, sources);
@@ -321,6 +321,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format('SELECT strata.metrics(f, $1, DATE ''2000-01-01'') FROM (%s) AS asked', strata._features(model, definition, format('SELECT NULL::%s AS user_id', model.key_type))) USING definition;
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    -- predictions have no fit before calibration; columns were looked at before that was said
+    NULL;
 END
 $$;
 
@@ -401,11 +404,15 @@ BEGIN
         END IF;
     END LOOP;
     PERFORM strata._sync_parts(m);
-    EXECUTE format('SELECT strata.calibrate_agg(f, $1, $2) FROM (%s) AS u WHERE present_from <= $2',
-        strata._features(m, definition, strata._all_users(m), exclude)) INTO calibrated USING definition, day;
-    IF calibrated IS NULL THEN
-        RAISE EXCEPTION 'model "%" has no users by % to be calibrated with', m.name, day USING ERRCODE = 'no_data_found';
-    END IF;
+    -- scores that mix predictions with something else are cut by a second pass, with the fits of the first
+    FOR pass IN 1 .. 2 LOOP
+        EXECUTE format('SELECT strata.calibrate_agg(f, $1, $2) FROM (%s) AS u WHERE present_from <= $2',
+            strata._features(m, definition, strata._all_users(m), exclude)) INTO calibrated USING coalesce(calibrated, definition), day;
+        IF calibrated IS NULL THEN
+            RAISE EXCEPTION 'model "%" has no users by % to be calibrated with', m.name, day USING ERRCODE = 'no_data_found';
+        END IF;
+        EXIT WHEN strata._is_calibrated(m, calibrated);
+    END LOOP;
     RETURN strata._add_version(m, calibrated, 'calibration', day, activate);
 END
 $$;

@@ -264,7 +264,7 @@ CREATE FUNCTION _known_days(model models, from_day date DEFAULT NULL, to_day dat
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    first_day := greatest(from_day, least(model.history_from, (SELECT r.as_of FROM strata.refreshes AS r WHERE r.model_id = model.model_id ORDER BY r.refresh_id LIMIT 1)));
+    first_day := greatest(from_day, least(model.history_from, (SELECT r.as_of FROM strata.refreshes AS r WHERE r.model_id = model.model_id ORDER BY r.refreshed_at LIMIT 1)));
     last_day := least(to_day, model.as_of);
 END
 $$;
@@ -621,7 +621,7 @@ BEGIN
                 waiting := waiting + queued;
             END IF;
         END LOOP;
-        report := (SELECT r.report FROM strata.refreshes AS r WHERE r.model_id = m.model_id ORDER BY r.refresh_id DESC LIMIT 1);
+        report := (SELECT r.report FROM strata.refreshes AS r WHERE r.model_id = m.model_id ORDER BY r.refreshed_at DESC LIMIT 1);
         RETURN NEXT;
     END LOOP;
 END

@@ -5,7 +5,7 @@ CREATE FUNCTION _sync_parts(model models) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    wanted integer;
+    wanted bigint;
     s strata.sources;
 BEGIN
     FOR wanted IN SELECT DISTINCT p.source_id FROM strata.model_sources AS p WHERE p.model_id = model.model_id ORDER BY p.source_id LOOP

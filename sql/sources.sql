@@ -51,7 +51,7 @@ $$;
 -- Registers a relation of events or users and makes its tables and triggers; nothing is counted yet.
 CREATE FUNCTION _register_source(
     name text, kind text, relation regclass, user_column text, time_column text, amount_expression text, where_clause text, time_zone text,
-    capture text, mark_column name, margin text, schema name, caller_path text, map_id integer DEFAULT NULL, map_expression text DEFAULT NULL, key_type text DEFAULT NULL
+    capture text, mark_column name, margin text, schema name, caller_path text, map_id bigint DEFAULT NULL, map_expression text DEFAULT NULL, key_type text DEFAULT NULL
 ) RETURNS sources LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -139,7 +139,7 @@ BEGIN
     source.map_expression := map_expression;
     source.sync_id := 0;
     source.guests := 0;
-    source.source_id := nextval('strata.sources_source_id_seq');
+    source.source_id := strata._new_id();
     INSERT INTO strata.sources SELECT source.*;
 
     EXECUTE format('CREATE TABLE %s (sync_id bigint NOT NULL, user_id %s, first_day date, cause text NOT NULL)', strata._table(source, 'changes'), source.key_type);

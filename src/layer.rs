@@ -8,7 +8,7 @@ use std::rc::Rc;
 use pgrx::prelude::*;
 use strata_core::day::Day;
 use strata_core::ledger::LedgerRef;
-use strata_core::model::{Answer, Asked, Evaluation, Facts, Model, Room, Value, Ways};
+use strata_core::model::{Answer, Asked, Centroid, Evaluation, Facts, Model, Room, Value, Ways};
 
 use crate::error::{OrRaise, raise};
 use crate::model::{json_of, parsed};
@@ -19,6 +19,7 @@ use crate::pg::query::{qualified_type_name, type_name};
 use crate::pg::row::{Column, Conversion, Row, RowShape, RowValues};
 use crate::pg::varlena;
 use crate::pg::{array, date};
+use crate::predict;
 
 ::pgrx::extension_sql_file!("../sql/layer.sql", name = "layer", requires = ["rfm_job"]);
 
@@ -30,6 +31,7 @@ struct Site {
     model: Rc<Model>,
     columns: Option<Columns>,
     row_type: Option<RowType>,
+    centroid: Option<predict::Kept<Centroid>>,
     ways: Option<Ways>,
     /// Memory that is kept from row to row.
     values: RowValues,
@@ -51,6 +53,7 @@ impl Site {
             model,
             columns: None,
             row_type: None,
+            centroid: None,
             ways: None,
             values: RowValues::default(),
             facts: Facts::default(),
@@ -149,7 +152,7 @@ pub unsafe fn ask_on<R>(
     if site.columns.as_ref().is_none_or(|columns| !columns.shape.is_of(row)) {
         site.columns = Some(Columns::of(RowShape::of(row, call), &site.model, asked));
     }
-    let Site { bytes, model, columns, row_type, ways, values, facts: kept_facts, room: kept_room, .. } = site;
+    let Site { bytes, model, columns, row_type, centroid, ways, values, facts: kept_facts, room: kept_room, .. } = site;
     let columns = columns.as_ref()?;
     let as_of = day(model, columns.needs_day);
     columns.shape.read(row, values);
@@ -157,7 +160,7 @@ pub unsafe fn ask_on<R>(
     // SAFETY: the conversions were made for these columns.
     let facts = unsafe { columns.facts(nothing, model, values) };
     let mut evaluation = Evaluation::in_room(std::mem::take(kept_room), model, &facts, as_of).or_raise();
-    let answered = answer(&mut Kept { bytes, row_type, ways }, &mut evaluation);
+    let answered = answer(&mut Kept { bytes, row_type, centroid, ways }, &mut evaluation);
     *kept_room = evaluation.into_room();
     *kept_facts = facts.emptied();
     Some(answered)
@@ -167,6 +170,7 @@ pub unsafe fn ask_on<R>(
 pub struct Kept<'s> {
     bytes: &'s [u8],
     row_type: &'s mut Option<RowType>,
+    centroid: &'s mut Option<predict::Kept<Centroid>>,
     ways: &'s mut Option<Ways>,
 }
 
@@ -179,6 +183,11 @@ impl<'s> Kept<'s> {
     /// What the function returns rows of, described at the first use.
     pub fn row_type(&mut self, describe: impl FnOnce() -> RowType) -> &RowType {
         self.row_type.get_or_insert_with(describe)
+    }
+
+    /// The centroid in these bytes, read again only where they changed.
+    pub fn centroid(&mut self, bytes: &[u8]) -> &Centroid {
+        self.centroid.get_or_insert_with(|| predict::Kept::new(bytes)).model(bytes)
     }
 
     /// The model as it is stored, without its version.
@@ -212,18 +221,6 @@ impl Columns {
             _ => given(&mut definition.scores.names()),
         };
         let needs = model.needs(asked, &given_metrics, &given_scores);
-        if let Some(score) = needs.uncalibrated.first() {
-            let name = &definition.scores.0[*score].0;
-            raise(
-                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("score \"{name}\" of model \"{}\" has no cuts yet", definition.name),
-                Some(
-                    "Calibrate the model first: SELECT strata.calibrate_agg(t, model, as_of) FROM users t; or give the \
-                     score as a column."
-                        .to_owned(),
-                ),
-            );
-        }
         let missing = |name: &str, what: &str| -> ! {
             let list = present.iter().map(|column| format!("{} ({})", column.name, type_name(column.type_id)));
             raise(
@@ -274,6 +271,33 @@ impl Columns {
                 mismatch(found, "number")
             };
             taken.push(Taken::Score { column: found.place, score, by });
+        }
+        let uncalibrated = |message: String, but: &str| -> ! {
+            raise(
+                PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                message,
+                Some(format!(
+                    "Calibrate the model first: SELECT strata.calibrate_agg(t, model, as_of) FROM users t; or {but}."
+                )),
+            )
+        };
+        if let Some(source) = needs.unfitted.first() {
+            let name = &definition.sources.0.0[*source].0;
+            let message = format!("nothing was fitted to source \"{name}\" of model \"{}\" yet", definition.name);
+            uncalibrated(message, "give the metric that predicts as a column");
+        }
+        if let Some(score) = needs.uncalibrated.first() {
+            let name = &definition.scores.0[*score].0;
+            let message = format!("score \"{name}\" of model \"{}\" has no cuts yet", definition.name);
+            uncalibrated(
+                message,
+                match model.takes_two_passes(*score) {
+                    true => {
+                        "once more, with the model that came out, as the score mixes predictions with other readings"
+                    }
+                    false => "give the score as a column",
+                },
+            );
         }
         Columns { needs_day: needs.day, taken, shape }
     }

@@ -12,6 +12,7 @@ mod layer;
 mod ledger;
 mod lifecycle;
 mod living;
+mod lookalike;
 mod model;
 mod pg;
 mod predict;

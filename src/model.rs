@@ -161,7 +161,7 @@ fn presets() -> TableIterator<
             definition.sources.0.names().map(str::to_owned).collect(),
             Jsonb(model.attributes_json()),
             Jsonb(model.parameters_json()),
-            model.uncalibrated().next().is_some(),
+            model.needs_calibration(),
         )
     });
     TableIterator::new(rows.collect::<Vec<_>>())

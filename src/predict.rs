@@ -37,7 +37,7 @@ pub fn out<M: Model>(model: &M) -> ModelOut<M> {
     Out::new(model.to_text().or_raise())
 }
 
-fn read<M: Model>(bytes: &[u8]) -> M {
+pub fn read<M: Model>(bytes: &[u8]) -> M {
     M::from_text(&String::from_utf8_lossy(bytes)).or_raise()
 }
 
@@ -103,7 +103,7 @@ pub struct Kept<M> {
 }
 
 impl<M: Model> Kept<M> {
-    fn new(bytes: &[u8]) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         Self { bytes: bytes.to_vec(), model: read(bytes) }
     }
 
@@ -130,7 +130,7 @@ pub fn double(datum: pg_sys::Datum) -> f64 {
     f64::from_bits(datum.value() as u64)
 }
 
-fn double_datum(value: f64) -> pg_sys::Datum {
+pub fn double_datum(value: f64) -> pg_sys::Datum {
     pg_sys::Datum::from(value.to_bits())
 }
 

@@ -192,6 +192,16 @@ fn every_way_of_time_has_its_day() {
         // two that grow alike
         ("recency(orders) < tenure(orders)", None),
         ("recency(orders) + tenure(orders) < 100", Some(28)),
+        // 0.8 / 3.4 ((60 + d) / 55)^2.6 are the odds of having left
+        ("p_alive(orders) > 0.5", Some(36)),
+        ("p_alive(orders) > 0.5 and recency(orders) < 20", Some(15)),
+        ("1 - p_alive(orders) >= 0.5", Some(36)),
+        ("round(100 * p_alive(orders)) < 50", Some(37)),
+        ("p_alive(visits) is null", None),
+        ("coalesce(p_alive(visits), 1) < 0.5", None),
+        // what is divided by stands still until the next order: a gap of 35, and one of 35 / 3
+        ("recency(orders) / (tenure(orders) - recency(orders)) <= 1", Some(31)),
+        ("recency(orders) / ((tenure(orders) - recency(orders)) / 3) <= 1.5", Some(13)),
         // the other term is enough
         ("recency(orders) < 9 or frequency(orders) > 1", None),
         ("recency(orders) < 9 or recency(orders) > 11 and vip", Some(4)),
@@ -242,7 +252,8 @@ fn daily_looks_are_announced() {
     let model: Model = r#"{"name": "daily", "sources": ["orders", "visits"],
         "metrics": {"both": "recency(orders) * recency(visits)", "idle": "recency(orders)"},
         "scores": {"b": {"of": "both", "cuts": [100]}, "i": {"of": "idle", "cuts": [10]}},
-        "layers": [{"name": "weekly", "when": "idle > 3 and not (idle % 7 = 0 or idle * 3 > 5)"},
+        "layers": [{"name": "alive", "when": "round(2 * p_alive(orders), 1) > 0.5 and p_alive(orders) > 0.1 * idle"},
+                   {"name": "weekly", "when": "idle > 3 and not (idle % 7 = 0 or idle * 3 > 5)"},
                    {"name": "joint", "when": "both > 9 and frequency(orders, 30) > frequency(orders, 60) / 2"}],
         "default": {"name": "other"}}"#
         .parse()
@@ -251,8 +262,9 @@ fn daily_looks_are_announced() {
     let found: Vec<(&str, &str)> = found.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let expected = [
         ("scores.b", "recency(orders) * recency(visits)"),
-        ("layers[0].when", "idle % 7 = 0"),
-        ("layers[1].when", "both > 9"),
+        ("layers[0].when", "p_alive(orders) > 0.1 * idle"),
+        ("layers[1].when", "idle % 7 = 0"),
+        ("layers[2].when", "both > 9"),
     ];
     assert_eq!(found, expected);
 }

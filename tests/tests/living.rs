@@ -9,7 +9,7 @@ use std::fmt::Write;
 use postgres::Client;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use strata_tests::{assert_same_rows, explained, fresh_database, run, value};
+use strata_tests::{assert_same_rows, explained, fresh_database, refusal, run, value};
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |number| number.parse().unwrap_or_else(|_| panic!("{name} is a number")))
@@ -772,7 +772,8 @@ fn the_history_does_not_depend_on_how_often_the_refresh_ran() {
                     &story(&ours, columns),
                     &story(&theirs, columns),
                 );
-                assert!(rows > 200, "{rows} changes");
+                let enough = if model == "rfm" { 200 } else { 40 };
+                assert!(rows > enough, "{ours}, {theirs}: {rows} changes");
                 // who went and came back on one day is there since that day
                 let since = if other == "twice" { "" } else { ", CASE WHEN layer IS NOT NULL THEN since END AS since" };
                 let ends =
@@ -920,10 +921,10 @@ fn triggers_that_are_gone_are_noticed() {
          SELECT strata.create_model('rfm', strata.preset('rfm_eleven'))",
     );
     for damage in [
-        "DROP TRIGGER strata_1_delete ON orders",
+        "DROP TRIGGER strata_delete_orders ON orders",
         "ALTER TABLE orders DISABLE TRIGGER ALL",
-        "ALTER TABLE orders DISABLE TRIGGER strata_1_insert",
-        "ALTER TABLE orders ENABLE REPLICA TRIGGER strata_1_insert",
+        "ALTER TABLE orders DISABLE TRIGGER strata_insert_orders",
+        "ALTER TABLE orders ENABLE REPLICA TRIGGER strata_insert_orders",
         // as warehouse tools swap tables
         "CREATE TABLE orders_new (LIKE orders INCLUDING ALL); INSERT INTO orders_new VALUES (4, '2024-01-03');
          DROP TABLE orders; ALTER TABLE orders_new RENAME TO orders",

@@ -85,6 +85,23 @@ impl Reading {
         Self { as_of, scale, days: None, first_net: 0, active_days: 0, events: 0, gross: 0, credits: 0, entries: 0 }
     }
 
+    /// Of a user who is known by so little: first and last active day, the number of active days (of one event each),
+    /// and what came in after the first, on which there was nothing. `None` where the days do not fit, or the amount.
+    pub(crate) fn of_days(as_of: Day, (first, last): (Day, Day), active_days: i32, amount: Decimal) -> Option<Self> {
+        let (mantissa, scale) = (amount.mantissa(), u8::try_from(amount.scale()).ok()?);
+        let fits = first <= last && last <= as_of && active_days >= 1;
+        let empty = Self::nothing(scale, as_of);
+        fits.then_some(Self {
+            days: Some((first, last)),
+            active_days,
+            events: active_days.into(),
+            gross: mantissa.max(0),
+            credits: (-mantissa).max(0),
+            entries: active_days,
+            ..empty
+        })
+    }
+
     /// Counts an entry of a later day than any before.
     #[inline]
     pub(super) fn add(&mut self, entry: &Entry) {

@@ -59,6 +59,11 @@ impl Unpacked {
 }
 
 impl Walk {
+    /// A reading that nothing is known to come to.
+    pub(crate) fn standing(reading: Reading) -> Self {
+        Self { reading, days: None, coming: usize::MAX, leaving: usize::MAX }
+    }
+
     pub fn reading(&self) -> &Reading {
         &self.reading
     }

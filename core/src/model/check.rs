@@ -187,7 +187,7 @@ fn requirements(definition: &Definition, scope: &mut Scope<'_>) -> Result<Vec<Ex
 fn population(text: &str, scope: &mut Scope<'_>) -> Result<Expr, ModelError> {
     let expr = parse(text, Type::Boolean, "population", scope)?;
     let mut reads = false;
-    expr.walk(&mut |part| reads |= matches!(part, Expr::Reading { .. }));
+    expr.walk(&mut |part| reads |= matches!(part, Expr::Reading { .. } | Expr::Prediction { .. }));
     match reads {
         true => Err(ModelError::invalid("population", "a population is a condition on attributes, it reads no source")),
         false => Ok(expr),
@@ -428,6 +428,13 @@ fn check_calibration(definition: &Definition) -> Result<(), ModelError> {
     if let Some((name, _)) = calibration.scores.iter().find(|(_, score)| score.users > calibration.users) {
         let path = format!("calibration.scores.{name}.users");
         return Err(ModelError::invalid(path, "more users are scored than there are"));
+    }
+    for (name, fit) in calibration.fits.iter() {
+        let path = format!("calibration.fits.{name}");
+        if definition.sources.0.get(name).is_none() {
+            return Err(ModelError::invalid(path, format!("there is no source \"{name}\"")));
+        }
+        fit.check().map_err(|reason| ModelError::invalid(path, reason))?;
     }
     let days = calibration.days.iter().flatten().map(|day| ("days", day));
     for (what, day) in std::iter::once(("as_of", &calibration.as_of)).chain(days) {

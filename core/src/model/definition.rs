@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::label::Label;
+use crate::predict::SourceFit;
 
 use super::error::ModelError;
 use super::rule::Type;
@@ -179,7 +180,7 @@ pub struct DefaultDefinition {
     pub meta: Option<Meta>,
 }
 
-/// What calibration found: the cuts, and on whom and which days they were made.
+/// What calibration found: the cuts, the fits behind predictions, and on whom and which days they were made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "what calibrate_agg writes")]
 pub struct Calibration {
@@ -190,6 +191,9 @@ pub struct Calibration {
     pub days: Option<[String; 2]>,
     /// The users of the population, scored or not.
     pub users: u64,
+    /// By source, for those of which something is predicted.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub fits: Named<SourceFit>,
     pub scores: Named<CalibratedScore>,
 }
 

@@ -38,7 +38,7 @@ impl ModelError {
     }
 
     /// An error of another part of the crate, as it stands.
-    fn of(error: &impl UserError) -> Self {
+    pub(super) fn of(error: &impl UserError) -> Self {
         Self { kind: error.kind(), path: String::new(), message: error.to_string(), hint: error.hint() }
     }
 

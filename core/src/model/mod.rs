@@ -11,6 +11,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 
 use crate::label::{Label, Lang};
+use crate::predict::SourceFit;
 use crate::score::{Best, Bins, Ties};
 
 mod calibrate;
@@ -19,6 +20,7 @@ mod definition;
 mod error;
 mod json;
 mod lifecycle;
+mod lookalike;
 mod order;
 mod preset;
 mod replay;
@@ -32,6 +34,7 @@ pub use definition::{
 };
 pub use error::ModelError;
 pub use lifecycle::Lifecycle;
+pub use lookalike::{Center, Centroid, CentroidState, CentroidStateRef, Likeness, Part};
 pub use preset::{Preset, preset, presets};
 pub use replay::{Grid, Replay, ReplayRef, Replayed};
 pub use rule::clock::Step;
@@ -42,9 +45,10 @@ pub use rule::prove::{Finding, STEPS, STEPS_PER_QUESTION, Severity};
 pub use rule::way::{Ways, distance};
 pub use rule::{Type, Value};
 
+use calibrate::Derivation;
 use error::suggestion;
 use rule::print::print;
-use rule::{Expr, Name};
+use rule::{Expr, Name, Predictor};
 
 /// A definition that is known to be sound.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,8 +65,24 @@ pub struct Model {
     readings: Vec<(usize, Option<i32>)>,
     /// The places of the metrics that calibration collects, ascending.
     calibrated_metrics: Vec<usize>,
+    /// The sources of which something is predicted, ascending.
+    predicted: Vec<Predicted>,
+    /// What each metric is made of.
+    derivations: Vec<Derivation>,
     /// The scores that the layers depend on, by their places.
     layer_scores: Vec<LayerScore>,
+}
+
+/// A source of which something is predicted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Predicted {
+    pub(crate) source: usize,
+    /// The place of its reading without a window.
+    pub(crate) slot: usize,
+    /// Whether amounts are predicted as well.
+    pub(crate) amounts: bool,
+    /// What calibration fitted; `None` until it has, or where amounts are missing that are asked for.
+    pub(crate) fit: Option<SourceFit>,
 }
 
 /// A score that the layers depend on.
@@ -155,6 +175,7 @@ impl Model {
         let model = Self {
             parameters: checked.parameters,
             population: checked.population,
+            derivations: calibrate::derivations(&checked.metrics),
             metrics: checked.metrics,
             metric_types: checked.metric_types,
             calibrated_metrics: calibrate::calibrated_metrics(&checked.scores),
@@ -162,10 +183,12 @@ impl Model {
             dimensions: checked.dimensions,
             layers: checked.layers,
             readings: checked.readings,
+            predicted: Vec::new(),
             layer_scores: Vec::new(),
             definition: definition.clone(),
         };
-        let model = Self { layer_scores: model.scores_of_layers(), ..model };
+        let (predicted, layer_scores) = (model.find_predicted(), model.scores_of_layers());
+        let model = Self { predicted, layer_scores, ..model };
         model.print_into(&mut definition, &checked.requires);
         let rewritten = definition != model.definition;
         let model = Self { definition, ..model };
@@ -175,6 +198,44 @@ impl Model {
             model.check_canonical_form()?;
         }
         Ok(model)
+    }
+
+    /// Every expression of the model.
+    fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let layers = self.dimensions.iter().flat_map(|dimension| &dimension.layers).chain(&self.layers);
+        let scored = self.scores.iter().map(|score| &score.of);
+        let conditions = layers.filter_map(|layer| layer.when.as_ref());
+        self.population.iter().chain(&self.metrics).chain(scored).chain(conditions)
+    }
+
+    fn find_predicted(&self) -> Vec<Predicted> {
+        let mut found: Vec<Predicted> = Vec::new();
+        for expr in self.expressions() {
+            expr.walk(&mut |part| {
+                let Expr::Prediction { predictor, source, slot, .. } = part else { return };
+                let place = found.iter().position(|known| known.source == *source).unwrap_or_else(|| {
+                    found.push(Predicted { source: *source, slot: *slot, amounts: false, fit: None });
+                    found.len() - 1
+                });
+                found[place].amounts |= *predictor == Predictor::LifetimeValue;
+            });
+        }
+        found.sort_by_key(|predicted| predicted.source);
+        let calibration = self.definition.calibration.as_ref();
+        for predicted in &mut found {
+            let fit = calibration.and_then(|calibration| calibration.fits.get(self.source_name(predicted.source)));
+            predicted.fit = fit.filter(|fit| !predicted.amounts || fit.gamma_gamma.is_some()).cloned();
+        }
+        found
+    }
+
+    /// What was fitted to the users of a source.
+    pub(crate) fn fit(&self, source: usize) -> Option<&SourceFit> {
+        self.predicted.iter().find(|predicted| predicted.source == source)?.fit.as_ref()
+    }
+
+    pub(crate) fn source_name(&self, place: usize) -> &str {
+        &self.definition.sources.0.0[place].0
     }
 
     fn check_size(&self) -> Result<(), ModelError> {
@@ -255,6 +316,17 @@ impl Model {
         names.zip(&self.scores).filter(|(_, score)| score.cuts.is_none()).map(|(name, _)| name)
     }
 
+    /// The sources of which something is predicted, and to which calibration has fitted nothing yet.
+    pub fn unfitted(&self) -> impl Iterator<Item = &str> {
+        let unfitted = self.predicted.iter().filter(|predicted| predicted.fit.is_none());
+        unfitted.map(|predicted| self.source_name(predicted.source))
+    }
+
+    /// Whether calibration has something left to do.
+    pub fn needs_calibration(&self) -> bool {
+        self.uncalibrated().next().is_some() || self.unfitted().next().is_some()
+    }
+
     /// The name of a layer by its place; the default is that of `None`.
     pub fn layer_name(&self, place: Option<usize>) -> Option<&str> {
         match place {
@@ -297,6 +369,23 @@ impl Model {
         named.or(default)
     }
 
+    /// The place of a layer by its name; `None` is the default.
+    ///
+    /// # Errors
+    /// For a layer that there is not.
+    pub fn layer_called(&self, name: &str) -> Result<Option<usize>, ModelError> {
+        self.find_layer(name).ok_or_else(|| {
+            let definition = &self.definition;
+            let error = ModelError::invalid("", format!("model \"{}\" has no layer \"{name}\"", definition.name));
+            let known = definition.layers.iter().map(|layer| layer.name.as_str());
+            let known = known.chain(definition.default.as_ref().map(|default| default.name.as_str()));
+            match suggestion(name, known) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
+        })
+    }
+
     pub(crate) fn dimension_layer(&self, dimension: usize, layer: usize) -> &str {
         let dimension = &self.definition.dimensions.0[dimension].1;
         match dimension.layers.get(layer) {
@@ -331,6 +420,7 @@ impl Model {
             attributes: vec![false; self.definition.attributes.len()],
             day: false,
             uncalibrated: Vec::new(),
+            unfitted: Vec::new(),
         };
         let mut open: Vec<&Expr> = self.population.iter().collect();
         let mut names: Vec<Name> = Vec::new();
@@ -345,6 +435,10 @@ impl Model {
             Asked::Calibration => {
                 let fitted = self.scores.iter().filter(|score| score.method != Method::Fixed);
                 open.extend(fitted.map(|score| self.metric_below(&score.of)));
+                for predicted in &self.predicted {
+                    needs.sources[predicted.source] = true;
+                    needs.day = true;
+                }
             }
             Asked::Layers | Asked::Metrics => {}
         }
@@ -357,6 +451,13 @@ impl Model {
             Expr::Reading { source, .. } => {
                 needs.sources[*source] = true;
                 needs.day = true;
+            }
+            Expr::Prediction { source, .. } => {
+                needs.sources[*source] = true;
+                needs.day = true;
+                if asked != Asked::Calibration && self.fit(*source).is_none() {
+                    needs.unfitted.push(*source);
+                }
             }
             Expr::AsOf | Expr::Calendar { .. } => needs.day = true,
             _ => {}
@@ -371,6 +472,7 @@ impl Model {
             }
         }
         needs.uncalibrated.sort_unstable();
+        needs.unfitted.sort_unstable();
         needs
     }
 
@@ -470,6 +572,8 @@ pub struct Needs {
     pub day: bool,
     /// The places of scores that have no cuts yet.
     pub uncalibrated: Vec<usize>,
+    /// The places of sources of which something is predicted, without a fit yet.
+    pub unfitted: Vec<usize>,
 }
 
 /// The canonical JSON; parsing it gives the same model.

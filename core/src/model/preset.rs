@@ -36,13 +36,15 @@ impl Preset {
     }
 }
 
-static PRESETS: [Preset; 18] = [
+static PRESETS: [Preset; 20] = [
     Preset::new("rfm_eleven", include_str!("../../../presets/rfm_eleven.json")),
     Preset::new("rfm_ten", include_str!("../../../presets/rfm_ten.json")),
     Preset::new("rfm_eight", include_str!("../../../presets/rfm_eight.json")),
     Preset::new("simple_three", include_str!("../../../presets/simple_three.json")),
     Preset::new("value_tiers", include_str!("../../../presets/value_tiers.json")),
     Preset::new("five_layer", include_str!("../../../presets/five_layer.json")),
+    Preset::new("ltv_tiers", include_str!("../../../presets/ltv_tiers.json")),
+    Preset::new("churn_risk", include_str!("../../../presets/churn_risk.json")),
     Preset::new("lifecycle", include_str!("../../../presets/lifecycle.json")),
     Preset::new("lifecycle_by_rfm", include_str!("../../../presets/lifecycle_by_rfm.json")),
     Preset::new("behaviour_depth", include_str!("../../../presets/behaviour_depth.json")),
@@ -57,7 +59,7 @@ static PRESETS: [Preset; 18] = [
     Preset::new("rfm_content", include_str!("../../../presets/rfm_content.json")),
 ];
 
-/// All presets: RFM and what shops use first, then lifecycle, depth, points, paths, tags, and RFM in other trades.
+/// All presets: RFM and what shops use first, then prediction, lifecycle, depth, points, paths, tags, and RFM in other trades.
 pub fn presets() -> &'static [Preset] {
     &PRESETS
 }

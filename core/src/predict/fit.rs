@@ -1,6 +1,7 @@
 //! Maximum likelihood, whatever the model: Newton's method in a trust region, on the logarithms of the parameters.
 
 use std::cell::RefCell;
+use std::fmt;
 
 use argmin::core::{
     CostFunction, Error, Executor, Gradient, Hessian, IterState, KV, Problem, Solver, TerminationReason,
@@ -328,6 +329,19 @@ pub enum Finding {
     HeavyTail,
     /// Another parameter ran to 0 or infinity.
     Extreme,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Finding::NobodyLeaves => "nobody leaves: the best model has no dropout at all",
+            Finding::NobodyReturns => "nobody has come back: there is no repeat purchase to learn from",
+            Finding::SameRate => "all users buy at one rate",
+            Finding::SameDropout => "all users leave at one rate",
+            Finding::HeavyTail => "the mean amount of the population has no finite value",
+            Finding::Extreme => "a parameter ran to 0 or infinity",
+        })
+    }
 }
 
 impl Fit {

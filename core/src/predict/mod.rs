@@ -9,6 +9,7 @@
 //! | `summary` | what a model needs to know of a user, read from a ledger |
 //! | `bgnbd`, `pareto_nbd`, `bgbb` | the purchase models: likelihood, fit, readers |
 //! | `gamma_gamma`, `lifetime_value` | amounts, and the value of purchases to come |
+//! | `source_fit` | both for one source of a segmentation model |
 //! | `hold_out` | expected against actual purchases after the fit |
 //! | `last_events` | what users did before they went silent |
 //! | `fit` | maximum likelihood whatever the model; what is reported of a fit |
@@ -27,6 +28,7 @@ mod last_events;
 mod lifetime_value;
 mod pareto_nbd;
 mod sample;
+mod source_fit;
 mod special;
 mod state;
 mod summary;
@@ -44,6 +46,8 @@ pub use hold_out::{HoldOut, Sums};
 pub use last_events::{Event, LastEvents};
 pub use lifetime_value::{Discounting, MONTH, Terms, check_horizon, lifetime_value, ltv_to_cac};
 pub use pareto_nbd::ParetoNbd;
+pub use source_fit::{Remark, SourceFit};
+pub(crate) use state::OfSource;
 pub use state::{CountedPurchases, CountedSpending};
 pub use summary::{Counted, PurchaseSummary, Purchases};
 pub use text::Model;

@@ -1,9 +1,9 @@
 //! The state of a fit while users come in: equal users are kept once, with their number. See [`crate::score::StateMut`].
 
 use crate::patience;
-use crate::score::{Entry, ScoreError, StateRef};
+use crate::score::{Entry, ScoreError, StateRef, decimal_bytes, decimal_from};
 
-use super::{Counted, PredictError, Purchases, Spending, Unit};
+use super::{Counted, PredictError, PurchaseSummary, Purchases, Spending, Unit};
 
 /// What is kept of a user: `WIDTH` bytes, the last eight of them the number of equal users.
 pub type CountedPurchases = Counted<Purchases>;
@@ -71,6 +71,55 @@ impl Entry for CountedSpending {
         let (amount, bytes) = bytes.split_first_chunk()?;
         let value = Spending::new(u32::from_be_bytes(*x).into(), Some(f64::from_be_bytes(*amount))).ok()?;
         Some(Self { value, count: u64::from_be_bytes(*bytes.first_chunk()?) })
+    }
+
+    fn compact(entries: &mut [u8]) -> Result<usize, ScoreError> {
+        compact::<{ Self::WIDTH }>(entries)
+    }
+}
+
+/// A user's purchases from one of several sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OfSource {
+    pub(crate) source: u16,
+    pub(crate) summary: PurchaseSummary,
+}
+
+impl Entry for Counted<OfSource> {
+    type Config = ();
+    const KIND: u8 = 6;
+    const WIDTH: usize = 38;
+
+    fn pack_config((): ()) -> [u8; 3] {
+        [0; 3]
+    }
+
+    fn unpack_config(bytes: [u8; 3]) -> Option<()> {
+        (bytes == [0; 3]).then_some(())
+    }
+
+    fn write(self, bytes: &mut [u8]) {
+        let OfSource { source, summary: PurchaseSummary { x, t_x, t, repeat_amount } } = self.value;
+        bytes[..2].copy_from_slice(&source.to_be_bytes());
+        for (place, number) in [x, t_x, t].into_iter().enumerate() {
+            // days that there are fit
+            bytes[2 + 4 * place..][..4].copy_from_slice(&(number as u32).to_be_bytes());
+        }
+        bytes[14..30].copy_from_slice(&decimal_bytes(repeat_amount.normalize()));
+        bytes[30..].copy_from_slice(&self.count.to_be_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (source, bytes) = bytes.split_first_chunk()?;
+        let (x, bytes) = bytes.split_first_chunk()?;
+        let (t_x, bytes) = bytes.split_first_chunk()?;
+        let (t, bytes) = bytes.split_first_chunk()?;
+        let (amount, bytes) = bytes.split_first_chunk()?;
+        let [x, t_x, t] = [x, t_x, t].map(|number: &[u8; 4]| i64::from(u32::from_be_bytes(*number)));
+        let summary = PurchaseSummary { x, t_x, t, repeat_amount: decimal_from(*amount)? };
+        summary.purchases().ok()?;
+        let count = u64::from_be_bytes(*bytes.first_chunk()?);
+        Some(Self { value: OfSource { source: u16::from_be_bytes(*source), summary }, count })
     }
 
     fn compact(entries: &mut [u8]) -> Result<usize, ScoreError> {

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::day::Day;
-use crate::ledger::{LedgerRef, Window};
+use crate::ledger::{LedgerRef, Reading, Window};
 
 use super::PredictError;
 
@@ -88,13 +88,14 @@ impl PurchaseSummary {
     /// # Errors
     /// Those of reading a damaged ledger.
     pub fn of(ledger: LedgerRef<'_>, as_of: Day) -> Result<Option<Self>, PredictError> {
-        let reading = ledger.read(Window::new(as_of, None)?)?;
-        let (Some(tenure), Some(recency), Some(first)) = (reading.tenure(), reading.recency(), reading.first_amount())
-        else {
-            return Ok(None);
-        };
+        Ok(Self::of_reading(&ledger.read(Window::new(as_of, None)?)?))
+    }
+
+    /// The summary of a reading of the whole past; `None` for a user without a purchase.
+    pub fn of_reading(reading: &Reading) -> Option<Self> {
+        let (tenure, recency, first) = (reading.tenure()?, reading.recency()?, reading.first_amount()?);
         let x = i64::from(reading.active_days()) - 1;
-        Ok(Some(Self { x, t_x: tenure - recency, t: tenure, repeat_amount: reading.monetary() - first }))
+        Some(Self { x, t_x: tenure - recency, t: tenure, repeat_amount: reading.monetary() - first })
     }
 
     /// The net amount of a repeat day on average; `None` where there is no repeat day.

@@ -140,14 +140,14 @@ impl Reader<'_> {
 }
 
 /// A decimal as 15 bytes of signed mantissa and one of scale.
-pub(super) fn decimal_bytes(value: Decimal) -> [u8; 16] {
+pub(crate) fn decimal_bytes(value: Decimal) -> [u8; 16] {
     let mut bytes = value.mantissa().to_le_bytes();
     bytes[15] = value.scale() as u8;
     bytes
 }
 
 /// Reads [`decimal_bytes`]; `None` for more than 96 bits or 28 decimals.
-pub(super) fn decimal_from(mut bytes: [u8; 16]) -> Option<Decimal> {
+pub(crate) fn decimal_from(mut bytes: [u8; 16]) -> Option<Decimal> {
     let sign_extension = if bytes[14] & 0x80 == 0 { 0 } else { 0xFF };
     let scale = std::mem::replace(&mut bytes[15], sign_extension);
     Decimal::try_from_i128_with_scale(i128::from_le_bytes(bytes), scale.into()).ok()

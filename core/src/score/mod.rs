@@ -41,6 +41,7 @@ pub use state::{
 };
 pub use total::Total;
 
+pub(crate) use binary::{decimal_bytes, decimal_from};
 pub(crate) use policy::choose;
 pub(crate) use state::MetricObservation;
 

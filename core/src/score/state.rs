@@ -103,6 +103,16 @@ impl<'a, E: Entry> StateMut<'a, E> {
         HEADER + FIRST_ENTRIES * E::WIDTH
     }
 
+    /// The length of a state for nothing.
+    pub(crate) const fn empty_len() -> usize {
+        HEADER
+    }
+
+    /// The length of its bytes, spare room included.
+    pub(crate) fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Writes an empty state into `bytes`, whatever they held.
     ///
     /// # Errors

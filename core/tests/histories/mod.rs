@@ -91,6 +91,18 @@ fn reading() -> BoxedStrategy<String> {
         .boxed()
 }
 
+/// What falls until something is bought.
+fn prediction() -> BoxedStrategy<String> {
+    one_of(&[
+        "p_alive(orders)",
+        "p_alive(visits)",
+        "expected_purchases(orders, 90)",
+        "purchase_probability(orders, 30)",
+        "purchase_probability(visits, 7)",
+        "lifetime_value(orders, 365)",
+    ])
+}
+
 /// What moves with the calendar.
 fn calendar() -> BoxedStrategy<String> {
     one_of(&[
@@ -108,7 +120,7 @@ fn calendar() -> BoxedStrategy<String> {
 
 pub fn plain_number() -> BoxedStrategy<String> {
     let constant = (-20..120i32).prop_map(|number| if number < 0 { format!("({number})") } else { number.to_string() });
-    prop_oneof![5 => reading(), 2 => calendar(), 1 => constant, 1 => one_of(&["points", "0.5", "33.3"])].boxed()
+    prop_oneof![5 => reading(), 2 => calendar(), 1 => prediction(), 1 => constant, 1 => one_of(&["points", "0.5", "33.3"])].boxed()
 }
 
 pub fn number() -> BoxedStrategy<String> {
@@ -142,7 +154,9 @@ pub fn number() -> BoxedStrategy<String> {
 fn comparison(number: BoxedStrategy<String>) -> BoxedStrategy<String> {
     let op = one_of(&["<", "<=", ">", ">=", "=", "<>", "is distinct from", "is not distinct from"]);
     let constant = one_of(&["0", "1", "2", "5", "10", "29.5", "30", "31", "60", "90", "100", "364", "(-3)", "points"]);
+    let share = one_of(&["0.01", "0.2", "0.3", "0.5", "0.7", "0.9", "0.98", "1", "2.5", "40"]);
     prop_oneof![
+        1 => (prediction(), op.clone(), share).prop_map(|(left, op, right)| format!("{left} {op} {right}")),
         4 => (number.clone(), op.clone(), constant.clone()).prop_map(|(left, op, right)| format!("{left} {op} {right}")),
         1 => (constant, op, number.clone()).prop_map(|(left, op, right)| format!("{left} {op} {right}")),
         1 => (number.clone(), one_of(&["in", "not in"]))
@@ -208,7 +222,9 @@ pub fn model(parts: &Parts) -> Model {
         "dimensions": {{"depth": {{"layers": [{{"name": "deep", "when": "{deep}"}}, {{"name": "middle", "when": "{middle}"}}]}}}},
         "mode": "{}",
         "layers": [{{"name": "a", "when": "{first}"}}, {{"name": "b", "when": "{second}"}}, {{"name": "c", "when": "{third}"}}]
-        {default}}}"#,
+        {default}, "calibration": {{"as_of": "2025-12-31", "users": 0, "scores": {{}}, "fits": {{
+            "orders": {{"bgnbd": {{"r": 0.6, "alpha": 20, "a": 0.8, "b": 2.4}}, "gamma_gamma": {{"p": 6.25, "q": 3.74, "gamma": 15.44}}}},
+            "visits": {{"bgnbd": {{"r": 2, "alpha": 5, "a": 0.2, "b": 1.4}}}}}}}}}}"#,
         parts.mode
     );
     json.parse().unwrap_or_else(|error| panic!("{error}: {json}"))

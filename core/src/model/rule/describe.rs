@@ -8,7 +8,7 @@ use super::evaluate::constant;
 use super::print::{cell_code, print};
 use super::way::need::Range;
 use super::words::{self, in_lang};
-use super::{Arithmetic, Calendar, Constant, Expr, Function, Logic, Name, Reader, Value, WindowArgument};
+use super::{Arithmetic, Calendar, Constant, Expr, Function, Logic, Name, Predictor, Reader, Value, WindowArgument};
 
 /// Describes a model in plain text, one thing a line.
 pub fn describe(model: &Model, lang: Lang) -> String {
@@ -235,6 +235,9 @@ impl<'m> Describe<'m> {
             Expr::Name(name) => words::name(self.model, *name, self.lang).to_owned(),
             Expr::AsOf => self.say("the day", "当天").to_owned(),
             Expr::Reading { reader, source, window, .. } => self.reading(*reader, *source, window.as_ref()),
+            Expr::Prediction { predictor, source, horizon, .. } => {
+                self.prediction(*predictor, *source, horizon.as_ref())
+            }
             Expr::Calendar { function, date } => {
                 let date = self.words(date);
                 match function {
@@ -424,13 +427,41 @@ impl<'m> Describe<'m> {
             Reader::LastDay => self.say(format!("day of the last {event}"), format!("最近一次{source}的日期")),
         };
         let Some(window) = window else { return words };
-        let days = match &*window.written {
+        let days = self.days(window);
+        self.say(format!("{words} in the last {days} days"), format!("近{days}天{words}"))
+    }
+
+    /// The days of a window or a horizon.
+    fn days(&self, window: &WindowArgument) -> String {
+        match &*window.written {
             Expr::Constant(_) => window.days.to_string(),
             written => self.say(
                 format!("{} ({})", window.days, print(written, self.model.definition())),
                 format!("{}（{}）", window.days, print(written, self.model.definition())),
             ),
-        };
-        self.say(format!("{words} in the last {days} days"), format!("近{days}天{words}"))
+        }
+    }
+
+    fn prediction(&self, predictor: Predictor, place: usize, horizon: Option<&WindowArgument>) -> String {
+        let source = words::source(self.model, place, self.lang);
+        let event = words::one(&words::event(self.model, place, self.lang));
+        let days = horizon.map_or(String::new(), |horizon| self.days(horizon));
+        match predictor {
+            Predictor::PAlive => {
+                self.say(format!("probability of still being active ({source})"), format!("仍活跃的概率（{source}）"))
+            }
+            Predictor::ExpectedPurchases => self.say(
+                format!("expected days with {source} in the next {days} days"),
+                format!("未来{days}天预计有{source}的天数"),
+            ),
+            Predictor::PurchaseProbability => self.say(
+                format!("probability of {event} in the next {days} days"),
+                format!("未来{days}天内再有{source}的概率"),
+            ),
+            Predictor::LifetimeValue => self.say(
+                format!("expected amount of {source} in the next {days} days"),
+                format!("未来{days}天{source}的预计金额"),
+            ),
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::ledger::{LedgerRef, Reading, Unpacked, Walk};
 use super::super::error::ModelError;
 use super::super::{Layered, Model};
 use super::like::like;
+use super::prediction::predicted;
 use super::{Arithmetic, Calendar, Comparison, Expr, Function, Logic, Name, Reader, Test, Value};
 
 /// What is known of a user: everything by its place in the model.
@@ -143,15 +144,25 @@ impl<'a> Evaluation<'a> {
     pub(crate) fn move_to(&mut self, as_of: Day) -> Result<(), ModelError> {
         let forward = as_of >= self.as_of;
         self.as_of = as_of;
-        self.metrics.copy_from_slice(&self.facts.metrics);
-        self.scores.copy_from_slice(&self.facts.scores);
-        self.dimensions.fill(None);
-        self.layer = None;
+        self.forget();
         if !forward {
             return self.read();
         }
         self.go_on_reading();
         Ok(())
+    }
+
+    /// Takes a reading as it is given, instead of from the ledger, on the same day.
+    pub(in crate::model) fn take_reading(&mut self, slot: usize, reading: Reading) {
+        self.forget();
+        self.readings[slot] = Walk::standing(reading);
+    }
+
+    fn forget(&mut self) {
+        self.metrics.copy_from_slice(&self.facts.metrics);
+        self.scores.copy_from_slice(&self.facts.scores);
+        self.dimensions.fill(None);
+        self.layer = None;
     }
 
     /// Goes to a later day on which some scores, by their places, are known to be what they are.
@@ -234,6 +245,16 @@ impl<'a> Evaluation<'a> {
         matching.map(|(place, _)| place).collect()
     }
 
+    /// Whether the user is in a layer, or in one below it; `None` is the default.
+    pub(crate) fn is_in(&mut self, layer: Option<usize>) -> bool {
+        let model = self.model;
+        let Some(name) = model.layer_name(layer) else { return false };
+        match model.is_overlapping() {
+            true => self.layers().into_iter().any(|place| model.layer_path(Some(place)).contains(&name)),
+            false => model.layer_path(self.layer()).contains(&name),
+        }
+    }
+
     pub(crate) fn matches(&mut self, layer: &'a Layered) -> bool {
         layer.when.as_ref().is_some_and(|when| self.value(when).holds())
     }
@@ -253,7 +274,8 @@ impl<'a> Evaluation<'a> {
         value
     }
 
-    /// The value of a score: 1 to its number of bins; `None` without a value to cut. A score without cuts is never asked.
+    /// The value of a score: 1 to its number of bins; `None` without a value to cut. A score without cuts is never asked,
+    /// nor is a prediction without a fit.
     pub fn score(&mut self, place: usize) -> Option<u8> {
         if let Some(known) = self.scores[place] {
             return known;
@@ -291,6 +313,13 @@ impl<'a> Evaluation<'a> {
             Expr::Name(name) => self.named(*name),
             Expr::AsOf => Value::Date(self.as_of.number()),
             Expr::Reading { reader, slot, .. } => read_value(*reader, self.reading(*slot)),
+            Expr::Prediction { predictor, source, horizon, slot } => match self.model.fit(*source) {
+                Some(fit) => {
+                    let days = horizon.as_ref().map(|horizon| horizon.days);
+                    predicted(*predictor, fit, days, self.reading(*slot), 0)
+                }
+                None => Value::Null,
+            },
             Expr::Calendar { function, date } => {
                 let date = self.value(date);
                 calendar(*function, date, self.as_of)

@@ -10,6 +10,8 @@
 //! | `explain` | say why, and what is missing |
 //! | `describe` | put it into words |
 //!
+//! `prediction` answers for what is expected of a user, by what calibration fitted.
+//!
 //! `way` finds the nearest ways into a layer, `grounds` the comparisons that decided; `words` are theirs in each language.
 
 use std::fmt;
@@ -25,6 +27,7 @@ pub(crate) mod explain;
 mod grounds;
 mod like;
 pub(crate) mod parse;
+pub(crate) mod prediction;
 pub(crate) mod print;
 pub(crate) mod prove;
 pub(crate) mod way;
@@ -124,6 +127,15 @@ pub(crate) enum Expr {
         /// The place in [`Model::readings`](crate::model::Model).
         slot: usize,
     },
+    /// What a model of purchases, fitted to all users of the source, expects of this one.
+    Prediction {
+        predictor: Predictor,
+        source: usize,
+        /// The days to come that are meant; none for a probability of today.
+        horizon: Option<WindowArgument>,
+        /// The place of the source's reading without a window.
+        slot: usize,
+    },
     Calendar {
         function: Calendar,
         date: Box<Expr>,
@@ -186,7 +198,7 @@ pub(crate) enum Name {
     Dimension(usize),
 }
 
-/// The days of a window: as written, and what that comes to.
+/// The days of a window, or of a horizon: as written, and what that comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WindowArgument {
     pub(crate) written: Box<Expr>,
@@ -230,6 +242,25 @@ impl Reader {
             _ => Type::Number,
         }
     }
+}
+
+/// What can be expected of a user: see [`prediction`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Predictor {
+    PAlive,
+    ExpectedPurchases,
+    PurchaseProbability,
+    /// Undiscounted, without a margin.
+    LifetimeValue,
+}
+
+impl Predictor {
+    pub(crate) const NAMES: [(&'static str, Predictor); 4] = [
+        ("p_alive", Predictor::PAlive),
+        ("expected_purchases", Predictor::ExpectedPurchases),
+        ("purchase_probability", Predictor::PurchaseProbability),
+        ("lifetime_value", Predictor::LifetimeValue),
+    ];
 }
 
 /// Functions of a date and the day of the reading.
@@ -389,7 +420,12 @@ impl Expr {
     /// Calls `visit` for every direct part of the expression, in the order of the text.
     pub(crate) fn parts<'e>(&'e self, visit: &mut dyn FnMut(&'e Expr)) {
         match self {
-            Expr::Constant(_) | Expr::Name(_) | Expr::AsOf | Expr::Reading { .. } | Expr::CodeIn { .. } => {}
+            Expr::Constant(_)
+            | Expr::Name(_)
+            | Expr::AsOf
+            | Expr::Reading { .. }
+            | Expr::Prediction { .. }
+            | Expr::CodeIn { .. } => {}
             Expr::Calendar { date: inner, .. }
             | Expr::Negate(inner)
             | Expr::Like { value: inner, .. }

@@ -6,7 +6,7 @@ use crate::day::Day;
 
 use super::super::definition::Definition;
 use super::parse::is_plain_name;
-use super::{Arithmetic, Calendar, Constant, Expr, Function, Logic, Name, Reader, name_of};
+use super::{Arithmetic, Calendar, Constant, Expr, Function, Logic, Name, Predictor, Reader, WindowArgument, name_of};
 
 /// How tightly an expression holds together, loosest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,6 +88,16 @@ impl Printer<'_> {
         }
     }
 
+    fn of_source(&mut self, function: &str, source: usize, days: Option<&WindowArgument>) {
+        let source = quoted(&self.definition.sources.0.0[source].0);
+        let _ = write!(self.text, "{function}({source}");
+        if let Some(days) = days {
+            self.put(", ");
+            self.expr(&days.written);
+        }
+        self.put(")");
+    }
+
     fn expr(&mut self, expr: &Expr) {
         match expr {
             Expr::Constant(constant) => match constant {
@@ -103,13 +113,10 @@ impl Printer<'_> {
             Expr::Name(name) => self.name(*name),
             Expr::AsOf => self.put("as_of"),
             Expr::Reading { reader, source, window, .. } => {
-                let source = quoted(&self.definition.sources.0.0[*source].0);
-                let _ = write!(self.text, "{}({source}", name_of(reader, &Reader::NAMES));
-                if let Some(window) = window {
-                    self.put(", ");
-                    self.expr(&window.written);
-                }
-                self.put(")");
+                self.of_source(name_of(reader, &Reader::NAMES), *source, window.as_ref());
+            }
+            Expr::Prediction { predictor, source, horizon, .. } => {
+                self.of_source(name_of(predictor, &Predictor::NAMES), *source, horizon.as_ref());
             }
             Expr::Calendar { function, date } => {
                 self.put(name_of(function, &Calendar::NAMES));

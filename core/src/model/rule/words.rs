@@ -11,7 +11,7 @@ use super::way::Step;
 use super::way::axis::{Axis, Lever, is_money};
 use super::way::need::{Need, Range, Wanted};
 use super::way::plan::{NewEvents, Plan};
-use super::{Comparison, Constant, Expr, Name, Reader, Test, Value};
+use super::{Comparison, Constant, Expr, Name, Predictor, Reader, Test, Value};
 
 /// One text in the language that is asked for.
 pub(crate) fn in_lang<T>(lang: Lang, en: T, zh: T) -> T {
@@ -69,7 +69,11 @@ fn measure(model: &Model, place: usize, name: &str) -> &'static str {
     let mut paid = name.ends_with('单');
     for metric in &model.metrics {
         metric.walk(&mut |part| {
-            paid |= matches!(part, Expr::Reading { reader, source, .. } if *source == place && is_money(*reader));
+            paid |= match part {
+                Expr::Reading { reader, source, .. } => *source == place && is_money(*reader),
+                Expr::Prediction { predictor: Predictor::LifetimeValue, source, .. } => *source == place,
+                _ => false,
+            };
         });
     }
     if paid { "笔" } else { "次" }

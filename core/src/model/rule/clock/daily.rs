@@ -13,6 +13,8 @@ enum Drift {
     Steps,
     /// It grows evenly between them.
     Grows,
+    /// It falls between them, and not along a line: beside what stands still, its day can be found.
+    Falls,
     /// It changes every day, and not along a line.
     Beyond,
 }
@@ -81,6 +83,7 @@ impl Survey<'_> {
             Expr::AsOf => Drift::Grows,
             Expr::Reading { reader, .. } if grows(*reader) => Drift::Grows,
             Expr::Reading { .. } => Drift::Steps,
+            Expr::Prediction { .. } => Drift::Falls,
             Expr::Calendar { date, .. } => {
                 if self.drift(date) < Drift::Grows {
                     Drift::Grows
@@ -88,22 +91,37 @@ impl Survey<'_> {
                     Drift::Beyond
                 }
             }
+            // what grows alike stays as far apart as it is
+            Expr::Arithmetic { op: Arithmetic::Subtract, left, right }
+                if self.grows_by_one(left) && self.grows_by_one(right) =>
+            {
+                Drift::Steps
+            }
             Expr::Arithmetic { op, left, right } => {
                 let (left, right) = (self.drift(left), self.drift(right));
                 let bends = match op {
                     Arithmetic::Add | Arithmetic::Subtract => false,
                     Arithmetic::Multiply => left.min(right) == Drift::Grows,
-                    Arithmetic::Divide => right == Drift::Grows,
-                    Arithmetic::Modulo => left.max(right) == Drift::Grows,
+                    Arithmetic::Divide => right >= Drift::Grows,
+                    Arithmetic::Modulo => left.max(right) >= Drift::Grows,
                 };
-                if bends { Drift::Beyond } else { left.max(right) }
+                if bends { Drift::Beyond } else { together(left, right) }
             }
             Expr::Call { function: Function::Nullif, arguments } => self.matching(&arguments[0], &arguments[1..]),
             Expr::Negate(_) | Expr::Call { .. } | Expr::Case { .. } => self.most(expr),
             Expr::In { value, list, .. } => stepping(self.matching(value, list)),
-            Expr::Compare { .. } | Expr::Like { .. } | Expr::Logic { .. } | Expr::Not(_) | Expr::Is { .. } => {
-                stepping(self.most(expr))
-            }
+            Expr::Compare { left, right, .. } => stepping(together(self.drift(left), self.drift(right))),
+            Expr::Like { .. } | Expr::Logic { .. } | Expr::Not(_) | Expr::Is { .. } => stepping(self.most(expr)),
+        }
+    }
+
+    /// Whether it grows by one a day.
+    fn grows_by_one(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::AsOf => true,
+            Expr::Reading { reader, .. } => grows(*reader),
+            Expr::Name(Name::Metric(place)) => self.grows_by_one(&self.model.metrics[*place]),
+            _ => false,
         }
     }
 
@@ -117,11 +135,17 @@ impl Survey<'_> {
     fn matching(&self, value: &Expr, others: &[Expr]) -> Drift {
         let others = others.iter().map(|other| self.drift(other)).max().unwrap_or(Drift::Still);
         let most = others.max(self.drift(value));
-        if others > Drift::Still && most == Drift::Grows { Drift::Beyond } else { most }
+        if others > Drift::Still && most >= Drift::Grows { Drift::Beyond } else { most }
     }
 }
 
 /// What a condition on something that moves does: it is level until it turns.
 fn stepping(operands: Drift) -> Drift {
-    if operands == Drift::Grows { Drift::Steps } else { operands }
+    if operands == Drift::Beyond { operands } else { operands.min(Drift::Steps) }
+}
+
+/// Two that are set against each other.
+fn together(left: Drift, right: Drift) -> Drift {
+    let most = left.max(right);
+    if most == Drift::Falls && left.min(right) > Drift::Still { Drift::Beyond } else { most }
 }

@@ -29,6 +29,10 @@ impl<'a> Clock<'_, 'a> {
             Expr::Constant(_) | Expr::CodeIn { .. } => End::NEVER,
             Expr::Name(name) => self.hold_name(*name, set, limit),
             Expr::Reading { reader, slot, .. } => self.hold_reading(*reader, *slot, set, limit),
+            Expr::Prediction { predictor, source, horizon, slot } => {
+                let days = horizon.as_ref().map(|horizon| horizon.days);
+                self.hold_prediction(*predictor, *source, days, *slot, set, limit)
+            }
             Expr::Calendar { function, date } => {
                 let day = self.value(date);
                 let moves = self.hold(date, Set::only(day), limit).unsure();
@@ -194,19 +198,30 @@ impl<'a> Clock<'_, 'a> {
         set: Set<'a>,
         limit: i32,
     ) -> End {
+        let mut limit = limit;
         let (still, moving, still_is_left) = match (self.is_still(left), self.is_still(right)) {
             (_, true) if op != Arithmetic::Modulo => (right, left, false),
             (true, _) if !matches!(op, Arithmetic::Divide | Arithmetic::Modulo) => (left, right, true),
             _ => {
-                let line = self.line(expr, limit);
-                return self.along(line, set);
+                let divisor = if op == Arithmetic::Divide { Some(self.line(right, limit)) } else { None };
+                match divisor.filter(|divisor| divisor.is_level() && divisor.end > self.tomorrow()) {
+                    // it stands still for a while
+                    Some(divisor) => {
+                        limit = limit.min(divisor.end);
+                        (right, left, false)
+                    }
+                    None => {
+                        let line = self.line(expr, limit);
+                        return self.along(line, set);
+                    }
+                }
             }
         };
         let (still, present) = (self.value(still), self.value(moving));
         // with NULL, and divided by zero, the result is always NULL
         let by = match key(still) {
             Some(by) if op != Arithmetic::Divide || !by.is_zero() => by,
-            _ => return End::NEVER,
+            _ => return End::possible(limit),
         };
         let is_date = matches!(present, Value::Date(_));
         let apply = |x: Decimal| {
@@ -227,7 +242,7 @@ impl<'a> Clock<'_, 'a> {
             _ => by.is_sign_positive(),
         };
         let set = set.inverse(present, rising, undo, apply);
-        self.hold(moving, set, limit).unsure()
+        End::possible(limit).and(self.hold(moving, set, limit).unsure())
     }
 
     fn hold_call(&mut self, function: Function, arguments: &'a [Expr], set: Set<'a>, limit: i32) -> End {
@@ -450,6 +465,10 @@ impl<'a> Clock<'_, 'a> {
                 conditions.all(|when| self.is_still(when))
             }
             Expr::AsOf | Expr::Calendar { .. } => false,
+            Expr::Prediction { slot, .. } => {
+                let (walk, ledger) = self.evaluation.reading_walk(*slot);
+                walk.next_step(ledger).is_none() && walk.reading().last_day().is_none()
+            }
             Expr::Reading { reader, slot, .. } => {
                 let (walk, ledger) = self.evaluation.reading_walk(*slot);
                 walk.next_step(ledger).is_none() && (!grows(*reader) || walk.reading().last_day().is_none())

@@ -25,7 +25,7 @@ impl<'a> Line<'a> {
         Self { value, slope: Decimal::ZERO, end }
     }
 
-    fn is_level(&self) -> bool {
+    pub(super) fn is_level(&self) -> bool {
         self.slope.is_zero()
     }
 }

@@ -6,12 +6,14 @@
 //! * [`hold`](Clock::hold): given a set of values that holds the present one, a day before which an expression does not leave
 //!   it. A comparison becomes the set of values of its moving side with the same outcome, a score the values between two
 //!   of its cuts, so that a whole year of daily growth is one subtraction, and not 365 evaluations.
+//!   Predictions, which fall but not evenly, are held the same way by bisection.
 //! * [`line`](Clock::line): the value, its growth a day, and how long that lasts, for two moving sides.
 //!
 //! Both are early where an expression is beyond them, and never late. The outer loop ([`Evaluation::next_change`]) then
 //! looks at the answer on the day that they name, and goes on from there while it is the same.
 
 mod daily;
+mod fall;
 mod hold;
 mod layers;
 mod line;

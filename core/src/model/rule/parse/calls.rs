@@ -5,10 +5,10 @@ use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 use super::super::super::error::{ModelError, suggestion};
 use super::super::evaluate::constant;
-use super::super::{Calendar, Comparison, Expr, Function, Reader, Type, WindowArgument, name_of};
+use super::super::{Calendar, Comparison, Expr, Function, Predictor, Reader, Type, WindowArgument, name_of};
 use super::{Parse, Typed};
 
-/// The longest window, in days.
+/// The longest window and horizon, in days.
 const LONGEST_WINDOW: i32 = 36_500;
 
 impl Parse<'_, '_, '_> {
@@ -19,6 +19,9 @@ impl Parse<'_, '_, '_> {
         }
         if let Some(reader) = known(&Reader::NAMES, &name) {
             return self.reading(ast, &name, reader, &arguments);
+        }
+        if let Some(predictor) = known(&Predictor::NAMES, &name) {
+            return self.prediction(ast, &name, predictor, &arguments);
         }
         if let Some(calendar) = known(&Calendar::NAMES, &name) {
             let [date] = arguments[..] else {
@@ -39,6 +42,7 @@ impl Parse<'_, '_, '_> {
                 .with_hint("For example code(r, f, m) in ('555', '554')."));
         }
         let all = Reader::NAMES.iter().map(|(name, _)| *name);
+        let all = all.chain(Predictor::NAMES.iter().map(|(name, _)| *name));
         let all = all.chain(Calendar::NAMES.iter().map(|(name, _)| *name));
         let all = all.chain(Function::NAMES.iter().map(|(name, _)| *name)).chain(["code"]);
         let error = self.error(ast, format!("unknown function \"{name}\""));
@@ -109,6 +113,45 @@ impl Parse<'_, '_, '_> {
                 return Err(self.arguments(ast, name, "a source and, if you like, a number of days", &example));
             }
         };
+        let source = self.source(source)?;
+        let window = match window {
+            Some(window) => Some(self.days(window, "window", "frequency")?),
+            None => None,
+        };
+        let slot = self.slot(source, window.as_ref().map(|window| window.days));
+        Ok((Expr::Reading { reader, source, window, slot }, Some(reader.of_type())))
+    }
+
+    fn prediction(
+        &mut self,
+        ast: &ast::Expr,
+        name: &str,
+        predictor: Predictor,
+        arguments: &[&ast::Expr],
+    ) -> Result<Typed, ModelError> {
+        if self.scope.timeless {
+            return Err(self.error(ast, format!("{name} cannot be used here")));
+        }
+        let (source, horizon) = match (predictor, arguments) {
+            (Predictor::PAlive, [source]) => (*source, None),
+            (Predictor::PAlive, _) => return Err(self.arguments(ast, name, "a source", "p_alive(orders)")),
+            (_, [source, days]) => (*source, Some(*days)),
+            _ => {
+                let example = format!("{name}(orders, 90)");
+                return Err(self.arguments(ast, name, "a source and a number of days to come", &example));
+            }
+        };
+        let source = self.source(source)?;
+        let horizon = match horizon {
+            Some(days) => Some(self.days(days, "horizon", name)?),
+            None => None,
+        };
+        let slot = self.slot(source, None);
+        Ok((Expr::Prediction { predictor, source, horizon, slot }, Some(Type::Number)))
+    }
+
+    /// The place of a source by its name.
+    fn source(&self, source: &ast::Expr) -> Result<usize, ModelError> {
         let ast::Expr::Identifier(ident) = source else {
             return Err(self.error(source, format!("{source} is not the name of a source")));
         };
@@ -120,19 +163,20 @@ impl Parse<'_, '_, '_> {
                 None => error.with_hint("Name it under \"sources\"."),
             });
         };
-        let window = match window {
-            Some(window) => Some(self.window(window)?),
-            None => None,
-        };
-        let pair = (source, window.as_ref().map(|window| window.days));
-        let slot = self.scope.readings.iter().position(|known| *known == pair).unwrap_or_else(|| {
-            self.scope.readings.push(pair);
-            self.scope.readings.len() - 1
-        });
-        Ok((Expr::Reading { reader, source, window, slot }, Some(reader.of_type())))
+        Ok(source)
     }
 
-    fn window(&mut self, ast: &ast::Expr) -> Result<WindowArgument, ModelError> {
+    /// The place of a reading, made at its first use.
+    fn slot(&mut self, source: usize, days: Option<i32>) -> usize {
+        let pair = (source, days);
+        self.scope.readings.iter().position(|known| *known == pair).unwrap_or_else(|| {
+            self.scope.readings.push(pair);
+            self.scope.readings.len() - 1
+        })
+    }
+
+    /// The days of a window or a horizon.
+    fn days(&mut self, ast: &ast::Expr, what: &str, function: &str) -> Result<WindowArgument, ModelError> {
         let written = self.of_type(ast, Type::Number)?;
         let days = constant(&written, &|place| self.scope.parameter(place)).and_then(|value| value.number());
         let whole = days
@@ -143,10 +187,10 @@ impl Parse<'_, '_, '_> {
             _ => {
                 let found = days.map_or("not constant".to_owned(), |days| days.to_string());
                 Err(self
-                    .error(ast, format!("a window has from 1 to {LONGEST_WINDOW} whole days; {ast} is {found}"))
-                    .with_hint(
-                        "For example frequency(orders, 90), or frequency(orders, window_days) with a parameter.",
-                    ))
+                    .error(ast, format!("a {what} has from 1 to {LONGEST_WINDOW} whole days; {ast} is {found}"))
+                    .with_hint(format!(
+                        "For example {function}(orders, 90), or {function}(orders, {what}_days) with a parameter."
+                    )))
             }
         }
     }

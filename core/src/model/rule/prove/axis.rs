@@ -18,6 +18,8 @@ pub(super) enum Subject<'m> {
     Anniversary(usize),
     /// By the place of its source and window in the model.
     Reading(Reader, usize),
+    /// A prediction, as a metric that is given.
+    Prediction(&'m Expr),
     /// A score without cuts, for a user who has a value to cut.
     Score(usize),
     /// An expression that the method does not see through.

@@ -37,6 +37,12 @@ pub(super) fn confirm(
         match plan.axes[*axis].subject {
             Subject::Attribute(place) => facts.attributes[place] = value.value(),
             Subject::Age(place) => facts.attributes[place] = user.date(place, as_of)?,
+            // a metric that is given
+            Subject::Prediction(expr) => {
+                let mut metrics = (0..model.metrics.len()).filter(|place| model.metrics[*place] == *expr).peekable();
+                metrics.peek()?;
+                metrics.for_each(|place| facts.metrics[place] = Some(value.value()));
+            }
             Subject::Score(place) => {
                 let score = value.value().number().and_then(|score| u8::try_from(score.trunc().mantissa()).ok());
                 facts.scores[place] = Some(score);

@@ -20,6 +20,7 @@ impl<'m> Plan<'m> {
             Expr::Name(Name::Attribute(place)) => self.cut_subject(Subject::Attribute(*place), at),
             Expr::AsOf => self.cut_subject(Subject::AsOf, at),
             Expr::Reading { reader, slot, .. } => self.cut_subject(Subject::Reading(*reader, *slot), at),
+            Expr::Prediction { .. } => self.cut_subject(Subject::Prediction(expr), at),
             Expr::Name(Name::Metric(place)) => {
                 let known = self.cut_at.entry(*place).or_default();
                 let new: Vec<Value<'m>> = at.iter().filter(|value| !known.contains(value)).copied().collect();

@@ -43,8 +43,8 @@ impl Check<'_, '_> {
                 let is = |expr: &Expr| matches!(expr, Expr::Reading { reader: r, slot: s, .. } if (*r, *s) == (reader, slot));
                 (self.metric(&is).unwrap_or_else(|| self.reading(reader, slot)), value)
             }
-            Subject::Opaque(expr) => {
-                let name = self.metric(&|metric| std::ptr::eq(metric, expr));
+            Subject::Prediction(expr) | Subject::Opaque(expr) => {
+                let name = self.metric(&|metric| metric == expr);
                 (name.unwrap_or_else(|| print(expr, definition)), value)
             }
         }

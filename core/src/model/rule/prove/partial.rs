@@ -34,6 +34,7 @@ struct Places {
     anniversaries: Vec<Option<usize>>,
     scores: Vec<Option<usize>>,
     readings: Vec<[Option<usize>; Reader::NAMES.len()]>,
+    predictions: Vec<usize>,
     as_of: Option<usize>,
 }
 
@@ -47,6 +48,7 @@ impl Places {
             anniversaries: vec![None; attributes],
             scores: vec![None; model.scores.len()],
             readings: vec![[None; Reader::NAMES.len()]; model.readings.len()],
+            predictions: Vec::new(),
             as_of: None,
         };
         for (axis, found) in plan.axes.iter().enumerate() {
@@ -57,6 +59,10 @@ impl Places {
                 Subject::Score(place) => &mut places.scores[place],
                 Subject::Reading(reader, slot) => &mut places.readings[slot][reader as usize],
                 Subject::AsOf => &mut places.as_of,
+                Subject::Prediction(_) => {
+                    places.predictions.push(axis);
+                    continue;
+                }
                 Subject::Opaque(_) => continue,
             };
             *place = Some(axis);
@@ -111,6 +117,10 @@ impl<'p, 'm> Partial<'p, 'm> {
             Expr::Name(name) => self.named(*name),
             Expr::AsOf => self.axis(self.places.as_of),
             Expr::Reading { reader, slot, .. } => self.axis(self.places.readings[*slot][*reader as usize]),
+            Expr::Prediction { .. } => {
+                let is = |axis: &&usize| self.plan.axes[**axis].subject == Subject::Prediction(expr);
+                self.axis(self.places.predictions.iter().find(is).copied())
+            }
             Expr::Calendar { function, date } => self.calendar(*function, date),
             Expr::Arithmetic { op, left, right } => {
                 let (left, right) = self.both(left, right)?;

@@ -120,7 +120,7 @@ impl<'m> Plan<'m> {
                 let found = Range::of_reading(reader, self.model.readings[slot].1);
                 (reader.of_type(), found.numbers, found.whole, found.nullable)
             }
-            Subject::Opaque(expr) => {
+            Subject::Prediction(expr) | Subject::Opaque(expr) => {
                 let found = Ranges::new(self.model, &|_| None).of(expr);
                 (type_of(self.model, expr).unwrap_or(Type::Number), found.numbers, found.whole, found.nullable)
             }
@@ -158,6 +158,7 @@ impl<'m> Plan<'m> {
         let model = self.model;
         match expr {
             Expr::Reading { reader, slot, .. } => self.cut_subject(Subject::Reading(*reader, *slot), &[]),
+            Expr::Prediction { .. } => self.cut_subject(Subject::Prediction(expr), &[]),
             Expr::AsOf => self.cut_subject(Subject::AsOf, &[]),
             Expr::Calendar { function, date } if matches!(through(model, date), Expr::Name(_)) => {
                 self.calendar(expr, *function, date, &[]);
@@ -360,7 +361,7 @@ pub(super) fn type_of(model: &Model, expr: &Expr) -> Option<Type> {
         }),
         Expr::AsOf => Some(Type::Date),
         Expr::Reading { reader, .. } => Some(reader.of_type()),
-        Expr::Calendar { .. } | Expr::Negate(_) => Some(Type::Number),
+        Expr::Prediction { .. } | Expr::Calendar { .. } | Expr::Negate(_) => Some(Type::Number),
         Expr::Arithmetic { op, left, right } => {
             let dates = [left, right].map(|side| type_of(model, side) == Some(Type::Date));
             Some(if dates == [true, true] && *op == Arithmetic::Subtract || dates == [false, false] {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 
 use super::super::super::Model;
-use super::super::{Arithmetic, Calendar, Expr, Function, Name, Reader, Value};
+use super::super::{Arithmetic, Calendar, Expr, Function, Name, Predictor, Reader, Value};
 use super::interval::{Bound, Interval};
 
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,14 @@ impl Range {
         }
     }
 
+    pub(super) fn of_prediction(predictor: Predictor) -> Range {
+        let numbers = match predictor {
+            Predictor::PAlive | Predictor::PurchaseProbability => Interval::between(0, 1),
+            Predictor::ExpectedPurchases | Predictor::LifetimeValue => Interval::at_least(0),
+        };
+        Range { numbers, whole: false, nullable: true }
+    }
+
     fn or(self, other: Range) -> Range {
         Range {
             numbers: self.numbers.hull(other.numbers),
@@ -87,6 +95,7 @@ impl<'r> Ranges<'r> {
                 found
             }
             Expr::Reading { reader, slot, .. } => Range::of_reading(*reader, model.readings[*slot].1),
+            Expr::Prediction { predictor, .. } => Range::of_prediction(*predictor),
             Expr::Calendar { function, .. } => {
                 let numbers = match function {
                     Calendar::UntilAnniversary => Interval::between(0, 365),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use rust_decimal::Decimal;
 
 use super::super::evaluate::compare;
-use super::super::{Comparison, Constant, Expr, Name, Value};
+use super::super::{Comparison, Constant, Expr, Name, Reader, Value};
 use super::axis::{Axis, Cell, Subject};
 use super::confirm::confirm;
 use super::interval::Interval;
@@ -148,6 +148,11 @@ impl<'p, 'm> Search<'p, 'm> {
         for (place, axis) in plan.axes.iter().enumerate() {
             if let Subject::Reading(_, slot) = axis.subject {
                 sources[plan.model.readings[slot].0].push(place);
+            }
+        }
+        for (place, axis) in plan.axes.iter().enumerate() {
+            if let Subject::Prediction(Expr::Prediction { source, .. }) = axis.subject {
+                sources[*source].push(place);
             }
         }
         let assumed = vec![None; plan.axes.len()];
@@ -317,8 +322,13 @@ impl<'p, 'm> Search<'p, 'm> {
 
     /// Whether the new assumption goes with those that are there.
     fn is_consistent(&mut self, axis: usize) -> bool {
-        if let Subject::Reading(_, slot) = self.plan.axes[axis].subject {
-            let facts = self.facts(self.plan.model.readings[slot].0);
+        let source = match self.plan.axes[axis].subject {
+            Subject::Reading(_, slot) => Some(self.plan.model.readings[slot].0),
+            Subject::Prediction(Expr::Prediction { source, .. }) => Some(*source),
+            _ => None,
+        };
+        if let Some(source) = source {
+            let facts = self.facts(source);
             self.spend(facts.len().pow(2) as u64);
             return possible(&facts) && self.opaque_is_in_range();
         }
@@ -364,12 +374,17 @@ impl<'p, 'm> Search<'p, 'm> {
         })
     }
 
+    /// Those of readings come first, in the order of their axes.
     fn facts(&self, source: usize) -> Vec<Fact> {
         let assumed =
             self.sources[source].iter().filter_map(|axis| Some((&self.plan.axes[*axis], self.assumed[*axis]?)));
         let fact = |(axis, cell): (&Axis<'m>, &Cell)| match axis.subject {
             Subject::Reading(reader, slot) => {
                 Some(Fact { reader, days: self.plan.model.readings[slot].1, value: cell.span })
+            }
+            // nothing is expected of whom nothing is known
+            Subject::Prediction(_) if cell.example != Constant::Null => {
+                Some(Fact { reader: Reader::ActiveDays, days: None, value: Some(Interval::at_least(1)) })
             }
             _ => None,
         };
@@ -411,8 +426,9 @@ impl<'p, 'm> Search<'p, 'm> {
         let mut chosen: Vec<Option<Constant>> =
             self.assumed.iter().map(|cell| cell.map(|cell| cell.example.clone())).collect();
         for source in 0..self.sources.len() {
-            let axes: Vec<usize> =
-                self.sources[source].iter().copied().filter(|axis| self.assumed[*axis].is_some()).collect();
+            let is_reading = |axis: &usize| matches!(self.plan.axes[*axis].subject, Subject::Reading(..));
+            let axes = self.sources[source].iter().copied().filter(is_reading);
+            let axes: Vec<usize> = axes.filter(|axis| self.assumed[*axis].is_some()).collect();
             let mut facts = self.facts(source);
             let mut order: Vec<usize> = (0..axes.len()).collect();
             if attempt % 2 == 1 {

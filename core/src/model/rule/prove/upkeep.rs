@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use rust_decimal::Decimal;
 
+use crate::predict::Remark;
+
 use super::super::super::{CalibratedScore, Method, NumberOr};
 use super::super::parse::{Scope, parse_any};
 use super::super::{Expr, Name};
@@ -27,11 +29,17 @@ impl Used {
                     self.add_window(&window.written);
                 }
             }
+            Expr::Prediction { source, horizon, .. } => {
+                self.sources.insert(*source);
+                if let Some(horizon) = horizon {
+                    self.add_window(&horizon.written);
+                }
+            }
             _ => {}
         });
     }
 
-    /// A window reads parameters only.
+    /// A window, or a horizon, reads parameters only.
     fn add_window(&mut self, written: &Expr) {
         written.walk(&mut |part| {
             if let Expr::Name(name) = part {
@@ -62,6 +70,19 @@ impl Check<'_, '_> {
         unused("metric", "metrics", definition.metrics.names().collect(), &named(Name::Metric));
         unused("score", "scores", definition.scores.names().collect(), &named(Name::Score));
         unused("dimension", "dimensions", definition.dimensions.names().collect(), &named(Name::Dimension));
+        for source in model.unfitted() {
+            let finding = format!("nothing was fitted to source \"{source}\" yet: calibrate the model");
+            self.add(Finding::note(format!("sources.{source}"), finding));
+        }
+        for (name, fit) in definition.calibration.iter().flat_map(|calibration| calibration.fits.iter()) {
+            let path = format!("calibration.fits.{name}");
+            for remark in fit.remarks() {
+                self.add(match remark {
+                    Remark::Useless(finding) => Finding::warning(path.clone(), finding),
+                    Remark::Special(finding) => Finding::note(path.clone(), finding),
+                });
+            }
+        }
         for (place, name) in definition.scores.names().enumerate() {
             let calibrated = definition.calibration.as_ref().and_then(|calibration| calibration.scores.get(name));
             match calibrated {
@@ -78,12 +99,7 @@ impl Check<'_, '_> {
     fn used(&self) -> Used {
         let model = self.model;
         let mut used = Used::default();
-        let layers = model.dimensions.iter().flat_map(|dimension| &dimension.layers).chain(&model.layers);
-        let conditions = layers.filter_map(|layer| layer.when.as_ref());
-        let scored = model.scores.iter().map(|score| &score.of);
-        for expr in model.population.iter().chain(&model.metrics).chain(scored).chain(conditions) {
-            used.add(expr);
-        }
+        model.expressions().for_each(|expr| used.add(expr));
         // numbers of scores, and requirements, are text still
         let definition = &model.definition;
         let of_score = definition.scores.iter().flat_map(|(_, score)| {

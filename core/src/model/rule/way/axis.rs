@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::super::super::Model;
 use super::super::print::print;
-use super::super::{Arithmetic, Calendar, Constant, Expr, Function, Name, Reader, Type};
+use super::super::{Arithmetic, Calendar, Constant, Expr, Function, Name, Predictor, Reader, Type};
 
 /// A metric, score or attribute that conditions compare, or an expression written in a condition.
 #[derive(Debug, Clone)]
@@ -139,14 +139,17 @@ fn computed(model: &Model, given: &Given, expr: &Expr) -> Lever {
     while let Some(next) = open.pop() {
         next.walk(&mut |part| match part {
             Expr::Reading { reader, source, .. } => {
-                let known = sources.iter().position(|moved| moved.source == *source).unwrap_or_else(|| {
-                    sources.push(Moved { source: *source, money: false, days: false });
-                    sources.len() - 1
-                });
+                let known = place_of(&mut sources, *source);
                 sources[known].money |= is_money(*reader);
                 sources[known].days |= *reader == Reader::ActiveDays;
                 whole &= !is_money(*reader);
                 day |= matches!(reader, Reader::Recency | Reader::Tenure);
+            }
+            Expr::Prediction { predictor, source, .. } => {
+                let known = place_of(&mut sources, *source);
+                sources[known].money |= *predictor == Predictor::LifetimeValue;
+                sources[known].days = true;
+                (whole, day) = (false, true);
             }
             Expr::Calendar { .. } | Expr::AsOf => day = true,
             Expr::Constant(Constant::Number(number)) => whole &= number.is_integer(),
@@ -166,6 +169,13 @@ fn computed(model: &Model, given: &Given, expr: &Expr) -> Lever {
         });
     }
     Lever::Computed { sources, day, whole }
+}
+
+fn place_of(sources: &mut Vec<Moved>, source: usize) -> usize {
+    sources.iter().position(|moved| moved.source == source).unwrap_or_else(|| {
+        sources.push(Moved { source, money: false, days: false });
+        sources.len() - 1
+    })
 }
 
 /// Whether a name is a date.

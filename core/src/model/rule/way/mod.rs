@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 
 use crate::day::Day;
 
-use super::super::error::{ModelError, suggestion};
+use super::super::error::ModelError;
 use super::super::{Mode, Model, Ranking};
 use super::Value;
 use super::evaluate::{Evaluation, Facts};
@@ -142,16 +142,7 @@ pub fn distance(
     layer: &str,
     as_of: Day,
 ) -> Result<Option<String>, ModelError> {
-    let Some(target) = model.find_layer(layer) else {
-        let error = ModelError::invalid("", format!("model \"{}\" has no layer \"{layer}\"", model.definition().name));
-        let definition = model.definition();
-        let known = definition.layers.iter().map(|layer| layer.name.as_str());
-        let known = known.chain(definition.default.as_ref().map(|default| default.name.as_str()));
-        return Err(match suggestion(layer, known) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        });
-    };
+    let target = model.layer_called(layer)?;
     let mut evaluation = Evaluation::new(model, facts, as_of)?;
     if !evaluation.in_population() {
         return Ok(None);

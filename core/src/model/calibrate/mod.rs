@@ -1,17 +1,24 @@
-//! Calibration: the cut points of a model's scores, read from its users.
+//! Calibration: the cut points of a model's scores, and the fits behind its predictions, read from its users.
 //!
 //! A mergeable aggregate state: flat bytes that somebody else owns, as in [`score`](crate::score). It carries the model and
 //! the day, because whoever finishes it sees nothing else:
 //!
 //! ```text
 //! version 1 | kind 4 | 2 x 0 | length of the model u32 | as of i32 | first day i32 | last day i32 | 4 x 0 | users u64
-//! model as canonical JSON | state of (metric, value, number of users) entries …
+//! length of the first state u32 | the same in a grown state u32 | model as canonical JSON
+//! state of (metric, value, number of users) entries … | state of (source, purchases, number of users) entries …
 //! ```
 //!
 //! Collected are the metrics that scores with data-driven cuts are built on, each once: one entry per user of the
 //! population who has a value, and equal values become one entry when the room is used up. A score of a score needs no
-//! entries of its own: how many users have which score is known once the cuts are made. So **one pass over the users is
-//! enough for every model**, and the result depends on neither their order nor the way they are split.
+//! entries of its own: how many users have which score is known once the cuts are made. And of each source of which
+//! something is predicted, the purchases: models are fitted to them first, and what metrics make of their predictions is
+//! known from them as well. So **one pass over the users is enough**, and the result depends on neither their order nor
+//! the way they are split.
+//!
+//! The exception is a metric that mixes predictions of a source with anything else about a user. It can only be cut
+//! where its values were computed by the same fits that come out in the end: those of a calibration of the same users
+//! before. The first pass gives the fits and leaves such scores without cuts, the second gives everything.
 //!
 //! Whatever the users are, there is a calibration: over nobody, and over users without a value, all cuts are null and
 //! any value scores 1; with fewer distinct values than bins some cuts repeat or are null. Scores given in a row are
@@ -20,20 +27,28 @@
 
 use crate::day::Day;
 use crate::patience;
+use crate::predict::{Counted, OfSource};
 use crate::score::{
     CutsConfig, Decimal, Distribution, MAX_STATE_BYTES, MetricObservation, Observation, Push, ScoreError, StateMut,
     StateRef,
 };
 
-use super::definition::{CalibratedScore, Calibration, Definition, MOST_BYTES, Named, Number};
+use super::definition::{CalibratedScore, Calibration, MOST_BYTES, Named, Number};
 use super::error::ModelError;
 use super::rule::evaluate::Evaluation;
 use super::rule::{Expr, Name, Value};
 use super::{Method, Model, Score};
 
+mod deferred;
+
+pub(super) use deferred::{Derivation, derivations};
+
 const VERSION: u8 = 1;
 const KIND: u8 = 4;
-const HEADER: usize = 32;
+const HEADER: usize = 40;
+
+/// A user's purchases from a source, and how many have the same.
+type Purchases = Counted<OfSource>;
 
 /// A state that can be added to. The bytes stay the caller's.
 #[derive(Debug)]
@@ -42,6 +57,7 @@ pub struct CalibrationState<'a> {
     /// The header, and the model's JSON.
     head: &'a mut [u8],
     values: StateMut<'a, MetricObservation>,
+    purchases: StateMut<'a, Purchases>,
 }
 
 /// A state that can be read: merged into another, or finished.
@@ -50,6 +66,7 @@ pub struct CalibrationStateRef<'a> {
     header: Header,
     json: &'a [u8],
     values: StateRef<'a, MetricObservation>,
+    purchases: StateRef<'a, Purchases>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +76,9 @@ struct Header {
     days: Days,
     /// The users of the population.
     users: u64,
+    /// The length of the first state, now and in the slice that was asked for.
+    values: usize,
+    grown_values: usize,
 }
 
 /// The first and the last day of the entries that were read; before any, the first comes after the last.
@@ -71,10 +91,19 @@ struct Days {
 impl<'a> CalibrationState<'a> {
     /// The length of a new state.
     pub fn initial_len(model: &Model) -> usize {
-        HEADER + model.to_string().len() + StateMut::<MetricObservation>::initial_len()
+        HEADER + model.to_string().len() + StateMut::<MetricObservation>::initial_len() + Self::purchases_len(model)
     }
 
-    /// Writes a state of no users into `bytes`, whatever they held. Cuts that the model has already count for nothing.
+    /// Where nothing is predicted, there are no entries.
+    fn purchases_len(model: &Model) -> usize {
+        match model.predicted.is_empty() {
+            true => StateMut::<Purchases>::empty_len(),
+            false => StateMut::<Purchases>::initial_len(),
+        }
+    }
+
+    /// Writes a state of no users into `bytes`, whatever they held. Cuts that the model has already count for nothing;
+    /// fits, only where a second pass needs them.
     ///
     /// # Errors
     /// Where the slice is shorter than [`initial_len`](Self::initial_len), and for a model too long to be kept.
@@ -85,10 +114,14 @@ impl<'a> CalibrationState<'a> {
             let message = format!("the model has {} bytes, at most {MOST_BYTES} can be calibrated", json.len());
             return Err(ModelError::limit("", message));
         }
-        let header = Header { json: json.len(), as_of, days: Days::NONE, users: 0 };
-        let (head, values) = bytes.split_at_mut_checked(header.len()).ok_or_else(|| corrupt("it is too short"))?;
+        let values = StateMut::<MetricObservation>::initial_len();
+        let (json_len, days) = (json.len(), Days::NONE);
+        let header = Header { json: json_len, as_of, days, users: 0, values, grown_values: values };
+        let parts = header.parts_mut(bytes);
+        let (head, values, purchases) = parts.ok_or_else(|| corrupt("it is too short"))?;
         head[HEADER..].copy_from_slice(json);
-        let mut state = Self { header, head, values: StateMut::create(values, ())? };
+        let (values, purchases) = (StateMut::create(values, ())?, StateMut::create(purchases, ())?);
+        let mut state = Self { header, head, values, purchases };
         state.set_header(header);
         Ok(state)
     }
@@ -99,12 +132,13 @@ impl<'a> CalibrationState<'a> {
     /// Where they are not those of a calibration.
     pub fn open(bytes: &'a mut [u8]) -> Result<Self, ModelError> {
         let header = Header::read(bytes)?;
-        let (head, values) = bytes.split_at_mut(header.len());
-        Ok(Self { header, head, values: StateMut::open(values)? })
+        let (head, values, purchases) = header.parts_mut(bytes).ok_or_else(|| corrupt("it is too short"))?;
+        Ok(Self { header, head, values: StateMut::open(values)?, purchases: StateMut::open(purchases)? })
     }
 
     pub fn as_ref(&self) -> CalibrationStateRef<'_> {
-        CalibrationStateRef { header: self.header, json: &self.head[HEADER..], values: self.values.as_ref() }
+        let (values, purchases) = (self.values.as_ref(), self.purchases.as_ref());
+        CalibrationStateRef { header: self.header, json: &self.head[HEADER..], values, purchases }
     }
 
     /// Counts a user, in place, or says how much room a grown state needs: then nothing was added. Users outside of the
@@ -124,14 +158,23 @@ impl<'a> CalibrationState<'a> {
         }
         let days = self.header.days.with_entries(evaluation)?;
         let users = self.header.users.checked_add(1).ok_or_else(too_many_users)?;
-        let metrics = &evaluation.model.calibrated_metrics;
-        if let Push::Full(len) = self.values.reserve(metrics.len())? {
-            return Ok(self.full(len));
+        let (metrics, predicted) = (&evaluation.model.calibrated_metrics, &evaluation.model.predicted);
+        if let Push::Full(len) = self.reserve(metrics.len(), predicted.len())? {
+            return Ok(Push::Full(len));
+        }
+        for predicted in predicted {
+            if let Some(summary) = predicted.summary(evaluation) {
+                let value = OfSource { source: predicted.source as u16, summary };
+                // the room is there
+                let _ = self.purchases.push(Counted { value, count: 1 })?;
+            }
         }
         for metric in metrics {
+            if evaluation.model.is_deferred(*metric, &evaluation.facts.metrics) {
+                continue;
+            }
             if let Value::Number(value) = evaluation.metric(*metric) {
                 let entry = MetricObservation { metric: *metric as u16, observation: Observation { value, count: 1 } };
-                // the room is there
                 let _ = self.values.push(entry)?;
             }
         }
@@ -152,9 +195,12 @@ impl<'a> CalibrationState<'a> {
             return Err(other_day(self.header.as_of, other.header.as_of));
         }
         let users = self.header.users.checked_add(other.header.users).ok_or_else(too_many_users)?;
-        if let Push::Full(len) = self.values.merge(other.values)? {
-            return Ok(self.full(len));
+        if let Push::Full(len) = self.reserve(other.values.len(), other.purchases.len())? {
+            return Ok(Push::Full(len));
         }
+        // the room is there
+        let _ = self.values.merge(other.values)?;
+        let _ = self.purchases.merge(other.purchases)?;
         let days = self.header.days.with(other.header.days);
         self.set_header(Header { days, users, ..self.header });
         Ok(Push::Done)
@@ -165,15 +211,31 @@ impl<'a> CalibrationState<'a> {
     /// # Errors
     /// Where the slice is shorter than what is used.
     pub fn grow_into<'b>(&self, larger: &'b mut [u8]) -> Result<CalibrationState<'b>, ModelError> {
-        let split = larger.split_at_mut_checked(self.head.len());
-        let (head, values) = split.ok_or_else(|| corrupt("the grown copy is too short"))?;
+        let header = Header { values: self.header.grown_values, ..self.header };
+        let parts = header.parts_mut(larger);
+        let (head, values, purchases) = parts.ok_or_else(|| corrupt("the grown copy is too short"))?;
         head.copy_from_slice(self.head);
-        Ok(CalibrationState { header: self.header, head, values: self.values.grow_into(values)? })
+        let (values, purchases) = (self.values.grow_into(values)?, self.purchases.grow_into(purchases)?);
+        let mut state = CalibrationState { header, head, values, purchases };
+        state.set_header(header);
+        Ok(state)
     }
 
-    fn full(&self, values: usize) -> Push {
-        debug_assert!(self.head.len() + values <= MAX_STATE_BYTES);
-        Push::Full(self.head.len() + values)
+    /// Makes room for so many entries of each kind, in place, or says how much room a grown state needs.
+    fn reserve(&mut self, values: usize, purchases: usize) -> Result<Push, ModelError> {
+        let (values, purchases) = (self.values.reserve(values)?, self.purchases.reserve(purchases)?);
+        if (values, purchases) == (Push::Done, Push::Done) {
+            return Ok(Push::Done);
+        }
+        let len = |push, now| if let Push::Full(len) = push { len } else { now };
+        let grown_values = len(values, self.header.values);
+        let all = self.head.len() + grown_values + len(purchases, self.purchases.bytes_len());
+        if all > MAX_STATE_BYTES {
+            let error = ModelError::limit("", "the users of the calibration do not fit into one aggregate state");
+            return Err(error.with_hint("Calibrate on a sample: TABLESAMPLE or a WHERE condition."));
+        }
+        self.set_header(Header { grown_values, ..self.header });
+        Ok(Push::Full(all))
     }
 
     fn set_header(&mut self, header: Header) {
@@ -189,8 +251,14 @@ impl<'a> CalibrationStateRef<'a> {
     /// As [`CalibrationState::open`].
     pub fn open(bytes: &'a [u8]) -> Result<Self, ModelError> {
         let header = Header::read(bytes)?;
-        let (head, values) = bytes.split_at(header.len());
-        Ok(Self { header, json: &head[HEADER..], values: StateRef::open(values)? })
+        let (head, states) = bytes.split_at(header.len());
+        let (values, purchases) = states.split_at_checked(header.values).ok_or_else(|| corrupt("it is too short"))?;
+        Ok(Self {
+            header,
+            json: &head[HEADER..],
+            values: StateRef::open(values)?,
+            purchases: StateRef::open(purchases)?,
+        })
     }
 
     /// Whether the state was made with this model, as canonical JSON, and this day.
@@ -198,21 +266,43 @@ impl<'a> CalibrationStateRef<'a> {
         self.header.as_of == as_of && self.json == json.as_bytes()
     }
 
-    /// The model with the cuts that its users give. The state stays as it is.
+    /// The model with the fits and the cuts that its users give. The state stays as it is.
     ///
     /// # Errors
-    /// For a damaged state; where a mean cannot be summed up, and where memory is refused.
+    /// For a damaged state; where nothing can be fitted, a mean cannot be summed up, and where memory is refused.
     pub fn finish(&self) -> Result<Model, ModelError> {
         let Header { as_of, days, users, .. } = self.header;
         let days = days.checked(as_of)?.map(|days| days.map(|day| day.to_string()));
         let json = std::str::from_utf8(self.json).map_err(|_| corrupt("its model is not UTF-8"))?;
-        let model = Model::new(Definition { calibration: None, ..Definition::from_json(json)? })?;
-        let scores = self.scores(&model)?;
-        model.with_calibration(Some(Calibration { as_of: as_of.to_string(), days, users, scores }))
+        let before: Model = json.parse()?;
+        let purchases = self.purchases(&before)?;
+        let fits = purchases.fits(&before)?;
+        let same_fits = before.predicted.iter().all(|predicted| {
+            let fit = fits.get(before.source_name(predicted.source));
+            predicted.fit.as_ref() == fit
+        });
+        let calibration = Calibration { as_of: as_of.to_string(), days, users, fits, scores: Named::default() };
+        let model = before.with_calibration(Some(calibration.clone()))?;
+        let scores = self.scores(&model, &purchases, same_fits)?;
+        model.with_calibration(Some(Calibration { scores, ..calibration }))
+    }
+
+    /// The purchases of the users, by source.
+    fn purchases(&self, model: &Model) -> Result<deferred::Users, ModelError> {
+        let mut users = deferred::Users::new(model, self.header.users, self.header.as_of);
+        for Counted { value: OfSource { source, summary }, count } in self.purchases.compacted()? {
+            users.add(source.into(), summary, count)?;
+        }
+        Ok(users)
     }
 
     /// The scores whose cuts are made from the data.
-    fn scores(&self, model: &Model) -> Result<Named<CalibratedScore>, ModelError> {
+    fn scores(
+        &self,
+        model: &Model,
+        purchases: &deferred::Users,
+        same_fits: bool,
+    ) -> Result<Named<CalibratedScore>, ModelError> {
         for entry in self.values.entries() {
             if model.calibrated_metrics.binary_search(&entry?.metric.into()).is_err() {
                 return Err(corrupt("a value belongs to no metric that is calibrated"));
@@ -220,7 +310,14 @@ impl<'a> CalibrationStateRef<'a> {
         }
         let mut made: Vec<Option<CalibratedScore>> = vec![None; model.scores.len()];
         for metric in &model.calibrated_metrics {
-            let values = self.distribution(*metric)?;
+            let values = match model.derivation(*metric) {
+                Derivation::Mixed if !same_fits => continue,
+                // given in the rows, where there is any value of it
+                Derivation::Predicted { source, .. } if !self.has_values(*metric) => {
+                    purchases.distribution(model, *metric, *source)?
+                }
+                _ => self.distribution(*metric)?,
+            };
             for (place, score) in model.scores.iter().enumerate() {
                 match score.of {
                     Expr::Name(Name::Metric(of)) if of == *metric => made[place] = Some(score.calibrated(&values)?),
@@ -236,6 +333,10 @@ impl<'a> CalibrationStateRef<'a> {
         let named = model.definition.scores.names().zip(&model.scores).zip(made);
         let data_driven = named.filter(|((_, score), _)| score.method != Method::Fixed);
         Ok(Named(data_driven.filter_map(|((name, _), made)| Some((name.to_owned(), made?))).collect()))
+    }
+
+    fn has_values(&self, metric: usize) -> bool {
+        self.values.entries().flatten().any(|entry| usize::from(entry.metric) == metric)
     }
 
     fn distribution(&self, metric: usize) -> Result<Distribution, ModelError> {
@@ -303,9 +404,16 @@ pub(super) fn calibrated_metrics(scores: &[Score]) -> Vec<usize> {
 }
 
 impl Header {
-    /// The length of everything before the values.
+    /// The length of everything before the states.
     fn len(&self) -> usize {
         HEADER + self.json
+    }
+
+    /// What a state consists of, where it is long enough.
+    fn parts_mut<'a>(&self, bytes: &'a mut [u8]) -> Option<(&'a mut [u8], &'a mut [u8], &'a mut [u8])> {
+        let (head, states) = bytes.split_at_mut_checked(self.len())?;
+        let (values, purchases) = states.split_at_mut_checked(self.values)?;
+        Some((head, values, purchases))
     }
 
     fn bytes(&self) -> [u8; HEADER] {
@@ -315,7 +423,9 @@ impl Header {
         bytes[8..12].copy_from_slice(&self.as_of.number().to_le_bytes());
         bytes[12..16].copy_from_slice(&self.days.first.to_le_bytes());
         bytes[16..20].copy_from_slice(&self.days.last.to_le_bytes());
-        bytes[24..].copy_from_slice(&self.users.to_le_bytes());
+        bytes[24..32].copy_from_slice(&self.users.to_le_bytes());
+        bytes[32..36].copy_from_slice(&(self.values as u32).to_le_bytes());
+        bytes[36..].copy_from_slice(&(self.grown_values as u32).to_le_bytes());
         bytes
     }
 
@@ -326,10 +436,12 @@ impl Header {
         if header[..2] != [VERSION, KIND] {
             return Err(corrupt(format!("unknown version {} or kind {}", header[0], header[1])));
         }
-        let json = usize::try_from(number(4)).map_err(|_| corrupt("its model is too long"))?;
+        let length = |place: usize| usize::try_from(number(place)).map_err(|_| corrupt("its parts are too long"));
+        let (json, values, grown_values) = (length(4)?, length(32)?, length(36)?);
         let as_of = Day::new(number(8).into()).ok_or_else(|| corrupt("its day is out of range"))?;
         let users = u64::from_le_bytes(std::array::from_fn(|byte| header[24 + byte]));
-        let header = Self { json, as_of, days: Days { first: number(12), last: number(16) }, users };
+        let days = Days { first: number(12), last: number(16) };
+        let header = Self { json, as_of, days, users, values, grown_values };
         if header.len() > bytes.len().min(MetricObservation::LONGEST_HEADER) || header.bytes() != bytes[..HEADER] {
             return Err(corrupt("its header is malformed"));
         }
