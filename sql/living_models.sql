@@ -37,7 +37,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT p.part, p.name, p.consumed, s
     FROM strata.model_sources AS p JOIN strata.sources AS s USING (source_id)
-    WHERE p.model_id = model.model_id ORDER BY s.source_id, p.part, p.name
+    WHERE p.model_id = model.model_id ORDER BY p.part, p.name
 $$;
 
 -- All users that a model could have: (user_id), each once.
