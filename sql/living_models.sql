@@ -231,10 +231,10 @@ BEGIN
     m.users := 0;
     m.key_type := strata._connect_sources(m, definition, sources);
     IF m.key_type IS NULL THEN
-        IF coalesce(users, attributes) IS NULL THEN
+        IF users IS NULL THEN
             RAISE EXCEPTION 'model "%" has neither sources nor users', name USING ERRCODE = 'invalid_parameter_value', HINT = 'For example users => ''shop.customers''.';
         END IF;
-        m.key_type := strata._key_type_of(coalesce(users, attributes), user_column, caller_path);
+        m.key_type := strata._key_type_of(users, user_column, caller_path);
     END IF;
     m.model_id := strata._new_id();
     INSERT INTO strata.models SELECT m.*;
