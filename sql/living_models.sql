@@ -423,6 +423,9 @@ AS $$
 DECLARE
     m strata.models := strata._own_model(activate.model);
 BEGIN
+    IF activate.version IS NULL THEN
+        RAISE EXCEPTION 'the version of model "%" is missing', m.name USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     PERFORM strata._version(m, activate.version);
     UPDATE strata.models AS x SET active_version = activate.version WHERE x.model_id = m.model_id;
 END
