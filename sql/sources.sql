@@ -353,7 +353,7 @@ $$;
 CREATE FUNCTION source_status() RETURNS TABLE (
     source text, relation text, captured_by text, because text, problem text, synced_at timestamptz, lag interval, latest_day date, queue_length bigint,
     users bigint, events bigint, guests bigint, guest_share numeric, rejected bigint, heavy_users jsonb, models text[]
-) LANGUAGE plpgsql
+) STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
