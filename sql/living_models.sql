@@ -320,10 +320,14 @@ CREATE FUNCTION _try(model models, definition model) RETURNS void LANGUAGE plpgs
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('SELECT strata.metrics(f, $1, DATE ''2000-01-01'') FROM (%s) AS asked', strata._features(model, definition, format('SELECT NULL::%s AS user_id', model.key_type))) USING definition;
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-    -- predictions have no fit before calibration; columns were looked at before that was said
-    NULL;
+    BEGIN
+        EXECUTE format('SELECT strata.metrics(f, $1, DATE ''2000-01-01'') FROM (%s) AS asked', strata._features(model, definition, format('SELECT NULL::%s AS user_id', model.key_type))) USING definition;
+    EXCEPTION WHEN object_not_in_prerequisite_state THEN
+        -- predictions have no fit before calibration; columns were looked at before that was said
+        NULL;
+    END;
+    -- conditions name columns that metrics do not
+    PERFORM strata._is_calibrated(model, definition);
 END
 $$;
 
