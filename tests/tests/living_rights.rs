@@ -83,6 +83,7 @@ fn told(client: &mut Client, statement: &str, name: &str) -> (String, String, Op
 #[test]
 fn a_stranger_learns_nothing() {
     let (mut client, owner) = owned("living_stranger");
+    let source: i64 = value(&mut client, "SELECT source_id FROM strata.sources WHERE name = 'orders'");
     let stranger = role("living_stranger", "stranger");
     run(&mut client, &format!("RESET ROLE; CREATE SCHEMA elsewhere AUTHORIZATION {stranger}; SET ROLE {stranger}"));
     for table in ["sources", "models", "model_versions", "model_sources", "refreshes", "members_all", "layer_sizes"] {
@@ -142,14 +143,17 @@ fn a_stranger_learns_nothing() {
             "{statement}"
         );
     }
-    let own_row = "INSERT INTO strata.models (name, owner, schema_name, key_type, time_zone, active_version)";
+    let own_row = "INSERT INTO strata.models (model_id, name, owner, schema_name, key_type, time_zone, active_version)";
     assert_eq!(
-        refusal(&mut client, &format!("{own_row} VALUES ('x', '{owner}', 'analytics', 'bigint', 'UTC', 1)")),
+        refusal(&mut client, &format!("{own_row} VALUES (98, 'x', '{owner}', 'analytics', 'bigint', 'UTC', 1)")),
         "42501"
     );
-    run(&mut client, &format!("{own_row} VALUES ('care', '{stranger}', 'analytics', 'bigint', 'UTC', 1)"));
-    let hook = "INSERT INTO strata.model_sources (model_id, source_id, part, name) SELECT model_id, 1, 'ledger', 'orders' FROM strata.models";
-    assert_eq!(refusal(&mut client, hook), "42501");
+    run(&mut client, &format!("{own_row} VALUES (99, 'care', '{stranger}', 'analytics', 'bigint', 'UTC', 1)"));
+    let hook = "INSERT INTO strata.model_sources (model_id, source_id, part, name) VALUES";
+    // the same for a source of another's as for none
+    for source in [source, 7] {
+        assert_eq!(refusal(&mut client, &format!("{hook} (99, {source}, 'ledger', 'orders')")), "42501");
+    }
     let reader = role("living_stranger", "reader");
     run(
         &mut client,
