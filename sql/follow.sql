@@ -414,6 +414,7 @@ AS $$
 DECLARE
     truncated boolean;
     added regclass;
+    changed bigint := 0;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
     IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
@@ -424,8 +425,11 @@ BEGIN
         PERFORM strata._attach_triggers(source, ARRAY[added]);
         source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
         source.relations := source.relations || strata._names(ARRAY[added]);
+        changed := changed + source.changed;
     END LOOP;
-    RETURN strata._fold_queue(source);
+    source := strata._fold_queue(source);
+    source.changed := changed + source.changed;
+    RETURN source;
 END
 $$;
 
@@ -438,13 +442,13 @@ DECLARE
     problem text := strata._capture_problem(source);
     map strata.sources;
 BEGIN
+    PERFORM strata._present_relation(source);
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'source "%" may have missed changes: %', source.name, problem USING
             ERRCODE = 'object_not_in_prerequisite_state',
             HINT = format(CASE WHEN strata._column_problem(source) IS NULL THEN 'SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.'
                 ELSE 'Bring the column back, or drop the source and add it anew: SELECT strata.drop_source(%L);' END, source.name);
     END IF;
-    PERFORM strata._present_relation(source);
     source.sync_id := source.sync_id + 1;
     source.changed := 0;
     IF source.kind = 'users' THEN

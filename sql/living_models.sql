@@ -37,7 +37,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT p.part, p.name, p.consumed, s
     FROM strata.model_sources AS p JOIN strata.sources AS s USING (source_id)
-    WHERE p.model_id = model.model_id ORDER BY s.source_id, p.part, p.name
+    WHERE p.model_id = model.model_id ORDER BY p.part, p.name
 $$;
 
 -- All users that a model could have: (user_id), each once.
@@ -134,13 +134,13 @@ BEGIN
     source := strata._register_source(model.name || '_' || part, 'users', relation, user_column, NULL, NULL, NULL, NULL, capture, NULL, NULL, model.schema_name, caller_path);
     IF source.key_type <> model.key_type THEN
         RAISE EXCEPTION 'the users of % are of type %, those of model "%" of type %', relation, source.key_type, model.name, model.key_type USING
-            ERRCODE = 'datatype_mismatch', HINT = format('Use a query with a cast: %s => ''SELECT %s::%s AS %2$s, … FROM %s''.', part, user_column, model.key_type, relation);
+            ERRCODE = 'datatype_mismatch', HINT = format('Use a query with a cast: %1$s => ''SELECT %2$s::%3$s AS %2$s, … FROM %4$s''.', part, user_column, model.key_type, relation);
     END IF;
     INSERT INTO strata.model_sources (model_id, source_id, part, name) VALUES (model.model_id, source.source_id, part, part);
 END
 $$;
 
--- Connects the sources of a definition with those that are registered; those of other versions stay.
+-- Connects the sources of a definition with those that are registered, by what is given, as they were, or by name; those of other versions stay.
 CREATE FUNCTION _connect_sources(model models, definition model, sources jsonb) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -164,7 +164,8 @@ BEGIN
     WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
     ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
-        source := strata._own_source(coalesce(sources ->> wanted, wanted));
+        source := strata._own_source(coalesce(sources ->> wanted,
+            (SELECT s.name FROM strata.model_sources AS x JOIN strata.sources AS s USING (source_id) WHERE x.model_id = model.model_id AND x.part = 'ledger' AND x.name = wanted), wanted));
         IF source.kind <> 'events' THEN
             RAISE EXCEPTION 'source "%" has no ledgers', source.name USING ERRCODE = 'wrong_object_type';
         ELSIF key_type IS NULL THEN
@@ -230,10 +231,10 @@ BEGIN
     m.users := 0;
     m.key_type := strata._connect_sources(m, definition, sources);
     IF m.key_type IS NULL THEN
-        IF coalesce(users, attributes) IS NULL THEN
+        IF users IS NULL THEN
             RAISE EXCEPTION 'model "%" has neither sources nor users', name USING ERRCODE = 'invalid_parameter_value', HINT = 'For example users => ''shop.customers''.';
         END IF;
-        m.key_type := strata._key_type_of(coalesce(users, attributes), user_column, caller_path);
+        m.key_type := strata._key_type_of(users, user_column, caller_path);
     END IF;
     m.model_id := strata._new_id();
     INSERT INTO strata.models SELECT m.*;
@@ -303,9 +304,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_type text;
-    relation text := CASE WHEN lower(relation_or_query) ~ '^\s*(select|with|values|table)[\s(]' THEN format('(%s)', relation_or_query) ELSE relation_or_query::regclass::text END;
+    is_query boolean := lower(relation_or_query) ~ '^\s*(select|with|values|table)[\s(]';
+    relation text;
 BEGIN
     PERFORM set_config('search_path', caller_path, true);
+    relation := CASE WHEN is_query THEN pg_catalog.format('(%s)', relation_or_query) ELSE relation_or_query::pg_catalog.regclass::pg_catalog.text END;
     EXECUTE pg_catalog.format('SELECT pg_catalog.pg_typeof(k)::pg_catalog.text FROM (SELECT) AS one LEFT JOIN (SELECT (%s) AS k FROM %s AS r LIMIT 0) AS u ON true', user_column, relation) INTO found_type;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' WHEN 'character' THEN 'text' ELSE found_type END;
@@ -317,10 +320,14 @@ CREATE FUNCTION _try(model models, definition model) RETURNS void LANGUAGE plpgs
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('SELECT strata.metrics(f, $1, DATE ''2000-01-01'') FROM (%s) AS asked', strata._features(model, definition, format('SELECT NULL::%s AS user_id', model.key_type))) USING definition;
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-    -- predictions have no fit before calibration; columns were looked at before that was said
-    NULL;
+    BEGIN
+        EXECUTE format('SELECT strata.metrics(f, $1, DATE ''2000-01-01'') FROM (%s) AS asked', strata._features(model, definition, format('SELECT NULL::%s AS user_id', model.key_type))) USING definition;
+    EXCEPTION WHEN object_not_in_prerequisite_state THEN
+        -- predictions have no fit before calibration; columns were looked at before that was said
+        NULL;
+    END;
+    -- conditions name columns that metrics do not
+    PERFORM strata._is_calibrated(model, definition);
 END
 $$;
 
@@ -420,6 +427,9 @@ AS $$
 DECLARE
     m strata.models := strata._own_model(activate.model);
 BEGIN
+    IF activate.version IS NULL THEN
+        RAISE EXCEPTION 'the version of model "%" is missing', m.name USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     PERFORM strata._version(m, activate.version);
     UPDATE strata.models AS x SET active_version = activate.version WHERE x.model_id = m.model_id;
 END

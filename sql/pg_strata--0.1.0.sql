@@ -1392,8 +1392,11 @@ ALTER TABLE refreshes ENABLE ROW LEVEL SECURITY;
 -- foreign keys do not ask whose row it is that they refer to: what others own cannot be held on to
 CREATE POLICY own ON sources USING (owner = strata._me())
     WITH CHECK (owner = strata._me() AND (map_id IS NULL OR strata._owns_source(map_id)));
+-- users belong to a model: who may read both
 CREATE POLICY readable ON sources FOR SELECT USING (
-    CASE kind WHEN 'events' THEN strata._may_read(owner, schema_name, name || '_ledger') ELSE strata._may_read(NULL, relation_schema, relation_name) END);
+    CASE kind WHEN 'events' THEN strata._may_read(owner, schema_name, name || '_ledger')
+    ELSE strata._may_read(NULL, relation_schema, relation_name)
+         AND EXISTS (SELECT FROM strata.model_sources AS x WHERE x.source_id = sources.source_id) END);
 CREATE POLICY own ON models USING (owner = strata._me());
 CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(owner, schema_name, name || '_members'));
 -- of a model that is to be seen; the owner alone writes
@@ -2171,6 +2174,7 @@ AS $$
 DECLARE
     truncated boolean;
     added regclass;
+    changed bigint := 0;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
     IF truncated OR NOT source.relations <@ strata._names(strata._members(source)) THEN
@@ -2181,8 +2185,11 @@ BEGIN
         PERFORM strata._attach_triggers(source, ARRAY[added]);
         source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
         source.relations := source.relations || strata._names(ARRAY[added]);
+        changed := changed + source.changed;
     END LOOP;
-    RETURN strata._fold_queue(source);
+    source := strata._fold_queue(source);
+    source.changed := changed + source.changed;
+    RETURN source;
 END
 $$;
 
@@ -2195,13 +2202,13 @@ DECLARE
     problem text := strata._capture_problem(source);
     map strata.sources;
 BEGIN
+    PERFORM strata._present_relation(source);
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION 'source "%" may have missed changes: %', source.name, problem USING
             ERRCODE = 'object_not_in_prerequisite_state',
             HINT = format(CASE WHEN strata._column_problem(source) IS NULL THEN 'SELECT strata.rebuild(%L); puts its triggers in place and counts all rows anew.'
                 ELSE 'Bring the column back, or drop the source and add it anew: SELECT strata.drop_source(%L);' END, source.name);
     END IF;
-    PERFORM strata._present_relation(source);
     source.sync_id := source.sync_id + 1;
     source.changed := 0;
     IF source.kind = 'users' THEN
@@ -2561,9 +2568,10 @@ BEGIN
 END
 $$;
 
--- Every user whose ledger is not what the rows say, counted anew in one snapshot with what waits in the queue.
+-- Every user whose ledger is not what the rows say, counted anew in one snapshot with what waits in the queue. Rows without a user need no notice.
 CREATE FUNCTION verify(source text) RETURNS TABLE (user_id text, first_day date, kept ledger, counted ledger) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
 AS $$
 DECLARE
     s strata.sources := strata._own_source(verify.source);
@@ -2629,6 +2637,7 @@ DECLARE
     ending text;
     gone text[];
     map strata.sources;
+    of_map text;
 BEGIN
     PERFORM strata._detach_triggers(source);
     IF source.capture = 'trigger' THEN
@@ -2643,16 +2652,16 @@ BEGIN
     DELETE FROM strata.sources AS s WHERE s.source_id = source.source_id;
     IF source.map_id IS NOT NULL THEN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id;
-        PERFORM strata._drop_source(map);
+        of_map := ', ' || strata._drop_source(map);
     END IF;
-    RETURN format('dropped source "%s": %s%s', source.name, array_to_string(gone, ', '), CASE WHEN source.capture = 'trigger' THEN format(', and its triggers on %s', strata._relation(source)) END);
+    RETURN format('dropped source "%s": %s%s%s', source.name, array_to_string(gone, ', '), CASE WHEN source.capture = 'trigger' THEN format(', and its triggers on %s', strata._relation(source)) END, of_map);
 END
 $$;
 
 CREATE FUNCTION source_status() RETURNS TABLE (
     source text, relation text, captured_by text, because text, problem text, synced_at timestamptz, lag interval, latest_day date, queue_length bigint,
     users bigint, events bigint, guests bigint, guest_share numeric, rejected bigint, heavy_users jsonb, models text[]
-) LANGUAGE plpgsql
+) STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -2731,7 +2740,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT p.part, p.name, p.consumed, s
     FROM strata.model_sources AS p JOIN strata.sources AS s USING (source_id)
-    WHERE p.model_id = model.model_id ORDER BY s.source_id, p.part, p.name
+    WHERE p.model_id = model.model_id ORDER BY p.part, p.name
 $$;
 
 -- All users that a model could have: (user_id), each once.
@@ -2828,13 +2837,13 @@ BEGIN
     source := strata._register_source(model.name || '_' || part, 'users', relation, user_column, NULL, NULL, NULL, NULL, capture, NULL, NULL, model.schema_name, caller_path);
     IF source.key_type <> model.key_type THEN
         RAISE EXCEPTION 'the users of % are of type %, those of model "%" of type %', relation, source.key_type, model.name, model.key_type USING
-            ERRCODE = 'datatype_mismatch', HINT = format('Use a query with a cast: %s => ''SELECT %s::%s AS %2$s, … FROM %s''.', part, user_column, model.key_type, relation);
+            ERRCODE = 'datatype_mismatch', HINT = format('Use a query with a cast: %1$s => ''SELECT %2$s::%3$s AS %2$s, … FROM %4$s''.', part, user_column, model.key_type, relation);
     END IF;
     INSERT INTO strata.model_sources (model_id, source_id, part, name) VALUES (model.model_id, source.source_id, part, part);
 END
 $$;
 
--- Connects the sources of a definition with those that are registered; those of other versions stay.
+-- Connects the sources of a definition with those that are registered, by what is given, as they were, or by name; those of other versions stay.
 CREATE FUNCTION _connect_sources(model models, definition model, sources jsonb) RETURNS text LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -2858,7 +2867,8 @@ BEGIN
     WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
     ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
-        source := strata._own_source(coalesce(sources ->> wanted, wanted));
+        source := strata._own_source(coalesce(sources ->> wanted,
+            (SELECT s.name FROM strata.model_sources AS x JOIN strata.sources AS s USING (source_id) WHERE x.model_id = model.model_id AND x.part = 'ledger' AND x.name = wanted), wanted));
         IF source.kind <> 'events' THEN
             RAISE EXCEPTION 'source "%" has no ledgers', source.name USING ERRCODE = 'wrong_object_type';
         ELSIF key_type IS NULL THEN
@@ -2924,10 +2934,10 @@ BEGIN
     m.users := 0;
     m.key_type := strata._connect_sources(m, definition, sources);
     IF m.key_type IS NULL THEN
-        IF coalesce(users, attributes) IS NULL THEN
+        IF users IS NULL THEN
             RAISE EXCEPTION 'model "%" has neither sources nor users', name USING ERRCODE = 'invalid_parameter_value', HINT = 'For example users => ''shop.customers''.';
         END IF;
-        m.key_type := strata._key_type_of(coalesce(users, attributes), user_column, caller_path);
+        m.key_type := strata._key_type_of(users, user_column, caller_path);
     END IF;
     m.model_id := strata._new_id();
     INSERT INTO strata.models SELECT m.*;
@@ -2997,9 +3007,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_type text;
-    relation text := CASE WHEN lower(relation_or_query) ~ '^\s*(select|with|values|table)[\s(]' THEN format('(%s)', relation_or_query) ELSE relation_or_query::regclass::text END;
+    is_query boolean := lower(relation_or_query) ~ '^\s*(select|with|values|table)[\s(]';
+    relation text;
 BEGIN
     PERFORM set_config('search_path', caller_path, true);
+    relation := CASE WHEN is_query THEN pg_catalog.format('(%s)', relation_or_query) ELSE relation_or_query::pg_catalog.regclass::pg_catalog.text END;
     EXECUTE pg_catalog.format('SELECT pg_catalog.pg_typeof(k)::pg_catalog.text FROM (SELECT) AS one LEFT JOIN (SELECT (%s) AS k FROM %s AS r LIMIT 0) AS u ON true', user_column, relation) INTO found_type;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN CASE found_type WHEN 'smallint' THEN 'integer' WHEN 'character varying' THEN 'text' WHEN 'character' THEN 'text' ELSE found_type END;
@@ -3011,10 +3023,14 @@ CREATE FUNCTION _try(model models, definition model) RETURNS void LANGUAGE plpgs
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('SELECT strata.metrics(f, $1, DATE ''2000-01-01'') FROM (%s) AS asked', strata._features(model, definition, format('SELECT NULL::%s AS user_id', model.key_type))) USING definition;
-EXCEPTION WHEN object_not_in_prerequisite_state THEN
-    -- predictions have no fit before calibration; columns were looked at before that was said
-    NULL;
+    BEGIN
+        EXECUTE format('SELECT strata.metrics(f, $1, DATE ''2000-01-01'') FROM (%s) AS asked', strata._features(model, definition, format('SELECT NULL::%s AS user_id', model.key_type))) USING definition;
+    EXCEPTION WHEN object_not_in_prerequisite_state THEN
+        -- predictions have no fit before calibration; columns were looked at before that was said
+        NULL;
+    END;
+    -- conditions name columns that metrics do not
+    PERFORM strata._is_calibrated(model, definition);
 END
 $$;
 
@@ -3114,6 +3130,9 @@ AS $$
 DECLARE
     m strata.models := strata._own_model(activate.model);
 BEGIN
+    IF activate.version IS NULL THEN
+        RAISE EXCEPTION 'the version of model "%" is missing', m.name USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     PERFORM strata._version(m, activate.version);
     UPDATE strata.models AS x SET active_version = activate.version WHERE x.model_id = m.model_id;
 END
@@ -3451,7 +3470,7 @@ BEGIN
             ANALYZE pg_temp.strata_examined;
             definition := strata._version(m);
             PERFORM strata._answer(m, definition, day, day, strata._cause_of_version(m), false);
-            SELECT changes || w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, m.active_version) AS w;
+            SELECT refresh.changes || w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, m.active_version) AS w;
             DROP TABLE pg_temp.strata_answers;
             seconds := seconds || jsonb_build_object('version', round(extract(epoch FROM clock_timestamp() - lap), 4));
         END IF;

@@ -295,7 +295,7 @@ BEGIN
             ANALYZE pg_temp.strata_examined;
             definition := strata._version(m);
             PERFORM strata._answer(m, definition, day, day, strata._cause_of_version(m), false);
-            SELECT changes || w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, m.active_version) AS w;
+            SELECT refresh.changes || w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, m.active_version) AS w;
             DROP TABLE pg_temp.strata_answers;
             seconds := seconds || jsonb_build_object('version', round(extract(epoch FROM clock_timestamp() - lap), 4));
         END IF;

@@ -128,8 +128,11 @@ ALTER TABLE refreshes ENABLE ROW LEVEL SECURITY;
 -- foreign keys do not ask whose row it is that they refer to: what others own cannot be held on to
 CREATE POLICY own ON sources USING (owner = strata._me())
     WITH CHECK (owner = strata._me() AND (map_id IS NULL OR strata._owns_source(map_id)));
+-- users belong to a model: who may read both
 CREATE POLICY readable ON sources FOR SELECT USING (
-    CASE kind WHEN 'events' THEN strata._may_read(owner, schema_name, name || '_ledger') ELSE strata._may_read(NULL, relation_schema, relation_name) END);
+    CASE kind WHEN 'events' THEN strata._may_read(owner, schema_name, name || '_ledger')
+    ELSE strata._may_read(NULL, relation_schema, relation_name)
+         AND EXISTS (SELECT FROM strata.model_sources AS x WHERE x.source_id = sources.source_id) END);
 CREATE POLICY own ON models USING (owner = strata._me());
 CREATE POLICY readable ON models FOR SELECT USING (strata._may_read(owner, schema_name, name || '_members'));
 -- of a model that is to be seen; the owner alone writes

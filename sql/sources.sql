@@ -260,9 +260,10 @@ BEGIN
 END
 $$;
 
--- Every user whose ledger is not what the rows say, counted anew in one snapshot with what waits in the queue.
+-- Every user whose ledger is not what the rows say, counted anew in one snapshot with what waits in the queue. Rows without a user need no notice.
 CREATE FUNCTION verify(source text) RETURNS TABLE (user_id text, first_day date, kept ledger, counted ledger) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
 AS $$
 DECLARE
     s strata.sources := strata._own_source(verify.source);
@@ -328,6 +329,7 @@ DECLARE
     ending text;
     gone text[];
     map strata.sources;
+    of_map text;
 BEGIN
     PERFORM strata._detach_triggers(source);
     IF source.capture = 'trigger' THEN
@@ -342,16 +344,16 @@ BEGIN
     DELETE FROM strata.sources AS s WHERE s.source_id = source.source_id;
     IF source.map_id IS NOT NULL THEN
         SELECT * INTO map FROM strata.sources AS s WHERE s.source_id = source.map_id;
-        PERFORM strata._drop_source(map);
+        of_map := ', ' || strata._drop_source(map);
     END IF;
-    RETURN format('dropped source "%s": %s%s', source.name, array_to_string(gone, ', '), CASE WHEN source.capture = 'trigger' THEN format(', and its triggers on %s', strata._relation(source)) END);
+    RETURN format('dropped source "%s": %s%s%s', source.name, array_to_string(gone, ', '), CASE WHEN source.capture = 'trigger' THEN format(', and its triggers on %s', strata._relation(source)) END, of_map);
 END
 $$;
 
 CREATE FUNCTION source_status() RETURNS TABLE (
     source text, relation text, captured_by text, because text, problem text, synced_at timestamptz, lag interval, latest_day date, queue_length bigint,
     users bigint, events bigint, guests bigint, guest_share numeric, rejected bigint, heavy_users jsonb, models text[]
-) LANGUAGE plpgsql
+) STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column

@@ -31,14 +31,19 @@ fn preset_examples_print_what_it_says() {
 }
 
 #[test]
+fn living_examples_print_what_it_says() {
+    check(&repository().join("docs/living.md"), "docs_living");
+}
+
+#[test]
 fn reference_names_every_public_function() {
     let reference = fs::read_to_string(repository().join("docs/reference.md")).expect("docs/reference.md is there");
     let mut client = fresh_database("docs_functions");
-    // Support functions say in their comment what they support.
+    // Support functions say in their comment what they support; those of living layers begin with an underscore.
     let functions = client
         .query(
             "SELECT DISTINCT proname::text FROM pg_proc
-             WHERE pronamespace = 'strata'::regnamespace
+             WHERE pronamespace = 'strata'::regnamespace AND proname NOT LIKE '\\_%'
                AND obj_description(oid, 'pg_proc') !~ '^(I/O$|hash$|less-equal-greater$|(transition|combine|final) function|implementation of|part of a parallel worker)'",
             &[],
         )

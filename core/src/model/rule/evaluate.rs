@@ -316,7 +316,7 @@ impl<'a> Evaluation<'a> {
             Expr::Prediction { predictor, source, horizon, slot } => match self.model.fit(*source) {
                 Some(fit) => {
                     let days = horizon.as_ref().map(|horizon| horizon.days);
-                    predicted(*predictor, fit, days, self.reading(*slot), 0)
+                    predicted(*predictor, fit, days, self.reading(*slot))
                 }
                 None => Value::Null,
             },

@@ -2,7 +2,7 @@
 
 use crate::day::Day;
 
-use super::super::prediction::predicted;
+use super::super::prediction::{DECIMALS, foretold, millionths, rounded};
 use super::super::{Predictor, Value};
 use super::set::Set;
 use super::{Clock, End, NEVER};
@@ -26,9 +26,8 @@ impl<'a> Clock<'_, 'a> {
         let (mut step, mut day) = (self.today, self.today);
         loop {
             let reading = *walk.reading();
-            let value = |day: i32| -> Value<'a> {
-                predicted(predictor, fit, horizon, &reading, i64::from(day) - i64::from(step))
-            };
+            let double = |day: i32| foretold(predictor, fit, horizon, &reading, i64::from(day) - i64::from(step));
+            let value = |day: i32| -> Value<'a> { double(day).map_or(Value::Null, rounded) };
             let here = value(day);
             if !set.contains(here) {
                 return End::sure(day);
@@ -36,9 +35,14 @@ impl<'a> Clock<'_, 'a> {
             let next = walk.next_step(ledger).and_then(|day| i32::try_from(day).ok()).unwrap_or(NEVER).min(limit);
             // NULL stays NULL, but for a number too large to be one, which may come to be one
             let part = if here == Value::Null { Set::NULL } else { set.around(here).with_null(false) };
+            let least = part.least_on_grid(DECIMALS);
+            let is_inside = |day: i32| match (least, double(day).and_then(millionths)) {
+                (Some(least), Some(millionths)) => millionths >= least,
+                _ => part.contains(value(day)),
+            };
             let last = next.saturating_sub(1).min(Day::MAX.number());
-            if last > day && reading.last_day().is_some() && !part.contains(value(last)) {
-                let Some(outside) = first_outside(&mut self.steps, day, last, |day| part.contains(value(day))) else {
+            if last > day && reading.last_day().is_some() && !is_inside(last) {
+                let Some(outside) = first_outside(&mut self.steps, day, last, is_inside) else {
                     return End::possible(self.tomorrow());
                 };
                 day = outside;

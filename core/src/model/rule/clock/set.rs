@@ -202,6 +202,18 @@ impl<'a> Set<'a> {
         Self { values: Values::Between(low, high), ..self }
     }
 
+    /// The least number of so many decimals above the low end of an interval, in units of the last of them.
+    pub(super) fn least_on_grid(&self, decimals: u32) -> Option<i64> {
+        let Values::Between(low, _) = self.values else { return None };
+        let units = |bound: Decimal| bound.checked_mul(Decimal::from(10_i64.checked_pow(decimals)?));
+        let least = match low {
+            Bound::Unbounded => return None,
+            Bound::Included(bound) => units(bound)?.ceil(),
+            Bound::Excluded(bound) => units(bound)?.floor().checked_add(Decimal::ONE)?,
+        };
+        i64::try_from(least).ok()
+    }
+
     /// The values with a score.
     pub(super) fn scored(score: &Score, found: u8) -> Set<'static> {
         let cuts = score.cuts.as_deref().unwrap_or_default();
