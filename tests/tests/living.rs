@@ -157,9 +157,9 @@ impl Model {
         )
     }
 
-    fn refresh(&mut self, client: &mut Client, day: i32) {
+    fn refresh(&mut self, client: &mut Client, day: i32, full: bool) {
         let name = self.name;
-        run(client, &format!("SELECT * FROM strata.refresh('{name}', {})", date(day)));
+        run(client, &format!("SELECT * FROM strata.refresh('{name}', {}, {full})", date(day)));
         self.recompute(client, day);
         let law = format!("{name} on day {day}");
         let today = date(day);
@@ -577,6 +577,10 @@ fn layers_equal_a_full_recomputation() {
         Model { registered: true, ..model("base", vec![VISITS], &["city", "points"]) },
     ];
     for step in 0..from_environment("STEPS", 60) {
+        // a partition for each month to come
+        while (life.day + 80) / 30 >= life.partitions {
+            run(&mut client, &life.add_partition());
+        }
         for _ in 0..life.random.random_range(0..30) {
             let change = life.change();
             println!("day {}: {change}", life.day);
@@ -596,7 +600,8 @@ fn layers_equal_a_full_recomputation() {
         for model in &mut models {
             // each at its own pace
             if step == 0 || !life.random.random_ratio(1, 4) {
-                model.refresh(&mut client, life.day);
+                let full = life.random.random_ratio(1, 20);
+                model.refresh(&mut client, life.day, full);
             }
         }
         if step % 4 == 0 {
@@ -651,15 +656,6 @@ fn change_models(client: &mut Client, life: &mut Life, models: &mut [Model; 4]) 
         }
     } else if random.random_ratio(1, 15) {
         run(client, "SELECT strata.activate('base', 1)");
-    }
-    if random.random_ratio(1, 20) {
-        run(
-            client,
-            &format!(
-                "SELECT * FROM strata.refresh('life', greatest({}, (SELECT as_of FROM strata.models WHERE name = 'life')), \"full\" => true)",
-                date(*day)
-            ),
-        );
     }
 }
 
