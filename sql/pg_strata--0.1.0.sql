@@ -3370,7 +3370,6 @@ BEGIN
         INSERT INTO %s (user_id, layer, layers, scores, since, next_change)
         SELECT user_id, (e).layer, (e).layers, (e).scores, $2, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END
         FROM (SELECT user_id, present_from, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e FROM (%s) AS u OFFSET 0) AS answered
-        ORDER BY user_id
         $q$, members, strata._features(model, definition, strata._all_users(model))) USING definition, day;
     BEGIN
         PERFORM strata._index_members(model);
