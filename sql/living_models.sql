@@ -40,16 +40,18 @@ AS $$
     WHERE p.model_id = model.model_id ORDER BY p.part, p.name
 $$;
 
--- All users that a model could have: (user_id), each once.
+-- All users that a model could have, each once: (user_id), with their ledger beside it where a model has no other source of users.
 CREATE FUNCTION _all_users(model models) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE count(*) WHEN 1 THEN min(users) ELSE string_agg(users, ' UNION ') END
-    FROM (
-        SELECT CASE part WHEN 'ledger' THEN format('SELECT user_id FROM %s', strata._table(source, 'ledger'))
-            ELSE format('SELECT DISTINCT %s AS user_id FROM %s WHERE (%1$s) IS NOT NULL', (source).user_expression, strata._relation(source)) END AS users
-        FROM strata._parts(model) WHERE part <> 'attributes'
-    ) AS u
+    SELECT CASE count(*) WHEN 1 THEN min(alone) ELSE string_agg(users, ' UNION ') END
+    FROM strata._parts(model), LATERAL (
+        SELECT format('SELECT user_id FROM %s', strata._table(source, 'ledger')), format('SELECT user_id, ledger AS only_ledger FROM %s', strata._table(source, 'ledger'))
+        WHERE part = 'ledger'
+        UNION ALL
+        SELECT u, u FROM format('SELECT DISTINCT %s AS user_id FROM %s WHERE (%1$s) IS NOT NULL', (source).user_expression, strata._relation(source)) AS u
+        WHERE part = 'users'
+    ) AS q (users, alone)
 $$;
 
 -- A query that adds to users (a query with a user_id) what a version of the model asks of them: the record f, and since when they are there at
@@ -69,14 +71,16 @@ DECLARE
     range daterange;
     wanted text[] := ARRAY(SELECT strata._names_in(definition, 'attributes'));
     number integer := 0;
+    is_there boolean;
 BEGIN
     FOR p IN SELECT * FROM strata._parts(model) LOOP
         number := number + 1;
         IF p.part = 'ledger' THEN
-            joins := joins || CASE WHEN few
+            is_there := users = format('SELECT user_id, ledger AS only_ledger FROM %s', strata._table(p.source, 'ledger'));
+            joins := joins || CASE WHEN is_there THEN '' WHEN few
                 THEN format(' LEFT JOIN LATERAL (SELECT ledger FROM %s AS l WHERE l.user_id = k.user_id OFFSET 0) AS l%s ON true', strata._table(p.source, 'ledger'), number)
                 ELSE format(' LEFT JOIN %s AS l%s ON l%2$s.user_id = k.user_id', strata._table(p.source, 'ledger'), number) END;
-            ledger := format('l%s.ledger', number);
+            ledger := CASE WHEN is_there THEN 'k.only_ledger' ELSE format('l%s.ledger', number) END;
             ledgers := ledgers || format(', %s AS ledger_%s', ledger, cardinality(firsts) + 1);
             firsts := firsts || format('strata.first_difference(NULL, %s)', ledger);
             FOREACH range IN ARRAY coalesce(exclude, '{}') LOOP

@@ -2774,16 +2774,18 @@ AS $$
     WHERE p.model_id = model.model_id ORDER BY p.part, p.name
 $$;
 
--- All users that a model could have: (user_id), each once.
+-- All users that a model could have, each once: (user_id), with their ledger beside it where a model has no other source of users.
 CREATE FUNCTION _all_users(model models) RETURNS text STABLE LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE count(*) WHEN 1 THEN min(users) ELSE string_agg(users, ' UNION ') END
-    FROM (
-        SELECT CASE part WHEN 'ledger' THEN format('SELECT user_id FROM %s', strata._table(source, 'ledger'))
-            ELSE format('SELECT DISTINCT %s AS user_id FROM %s WHERE (%1$s) IS NOT NULL', (source).user_expression, strata._relation(source)) END AS users
-        FROM strata._parts(model) WHERE part <> 'attributes'
-    ) AS u
+    SELECT CASE count(*) WHEN 1 THEN min(alone) ELSE string_agg(users, ' UNION ') END
+    FROM strata._parts(model), LATERAL (
+        SELECT format('SELECT user_id FROM %s', strata._table(source, 'ledger')), format('SELECT user_id, ledger AS only_ledger FROM %s', strata._table(source, 'ledger'))
+        WHERE part = 'ledger'
+        UNION ALL
+        SELECT u, u FROM format('SELECT DISTINCT %s AS user_id FROM %s WHERE (%1$s) IS NOT NULL', (source).user_expression, strata._relation(source)) AS u
+        WHERE part = 'users'
+    ) AS q (users, alone)
 $$;
 
 -- A query that adds to users (a query with a user_id) what a version of the model asks of them: the record f, and since when they are there at
@@ -2803,14 +2805,16 @@ DECLARE
     range daterange;
     wanted text[] := ARRAY(SELECT strata._names_in(definition, 'attributes'));
     number integer := 0;
+    is_there boolean;
 BEGIN
     FOR p IN SELECT * FROM strata._parts(model) LOOP
         number := number + 1;
         IF p.part = 'ledger' THEN
-            joins := joins || CASE WHEN few
+            is_there := users = format('SELECT user_id, ledger AS only_ledger FROM %s', strata._table(p.source, 'ledger'));
+            joins := joins || CASE WHEN is_there THEN '' WHEN few
                 THEN format(' LEFT JOIN LATERAL (SELECT ledger FROM %s AS l WHERE l.user_id = k.user_id OFFSET 0) AS l%s ON true', strata._table(p.source, 'ledger'), number)
                 ELSE format(' LEFT JOIN %s AS l%s ON l%2$s.user_id = k.user_id', strata._table(p.source, 'ledger'), number) END;
-            ledger := format('l%s.ledger', number);
+            ledger := CASE WHEN is_there THEN 'k.only_ledger' ELSE format('l%s.ledger', number) END;
             ledgers := ledgers || format(', %s AS ledger_%s', ledger, cardinality(firsts) + 1);
             firsts := firsts || format('strata.first_difference(NULL, %s)', ledger);
             FOREACH range IN ARRAY coalesce(exclude, '{}') LOOP
@@ -3385,16 +3389,16 @@ BEGIN
 END
 $$;
 
--- Everyone at once, into tables that are empty: indexes come afterwards.
-CREATE FUNCTION _fill(model models, definition model, version integer, day date) RETURNS jsonb LANGUAGE plpgsql
+-- Everyone at once, into tables that are empty: indexes come afterwards, and new files are not logged where the server logs as little as it can.
+CREATE FUNCTION _fill(model models, definition model, version integer, day date, OUT changes jsonb, OUT users bigint, OUT examined bigint) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     members text := strata._table(model, 'members');
     history text := strata._table(model, 'history');
     overlapping boolean := strata._is_overlapping(definition);
-    changed bigint;
 BEGIN
+    EXECUTE format('TRUNCATE %s, %s', members, history);
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', members, model.name || '_members_pkey');
     EXECUTE format('DROP INDEX %I.%I', model.schema_name, model.name || '_members_due');
     EXECUTE format($q$
@@ -3402,6 +3406,7 @@ BEGIN
         SELECT user_id, (e).layer, (e).layers, (e).scores, $2, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END
         FROM (SELECT user_id, present_from, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e FROM (%s) AS u OFFSET 0) AS answered
         $q$, members, strata._features(model, definition, strata._all_users(model))) USING definition, day;
+    GET DIAGNOSTICS examined = ROW_COUNT;
     BEGIN
         PERFORM strata._index_members(model);
     EXCEPTION WHEN unique_violation THEN
@@ -3414,9 +3419,9 @@ BEGIN
         SELECT user_id, $1, layer, %s, 'backfill', $2 FROM %s WHERE %s
         $q$, history, CASE WHEN overlapping THEN 'layers' ELSE 'NULL' END, members, CASE WHEN overlapping THEN 'layers IS NOT NULL' ELSE 'layer IS NOT NULL' END)
     USING day, version;
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    GET DIAGNOSTICS users = ROW_COUNT;
     PERFORM strata._index_history(model);
-    RETURN CASE WHEN changed > 0 THEN jsonb_build_object('backfill', changed) ELSE '{}' END;
+    changes := CASE WHEN users > 0 THEN jsonb_build_object('backfill', users) ELSE '{}' END;
 END
 $$;
 
@@ -3470,9 +3475,7 @@ BEGIN
     IF m.as_of IS NULL AND coalesce(m.history_from, day) = day THEN
         kind := 'first';
         definition := strata._version(m);
-        changes := strata._fill(m, definition, m.active_version, day);
-        EXECUTE format('SELECT count(*), count(*) FILTER (WHERE layer IS NOT NULL OR layers IS NOT NULL) FROM %s', strata._table(m, 'members')) INTO examined, users;
-        new_users := examined;
+        SELECT f.changes, f.users, f.examined, f.examined INTO changes, users, examined, new_users FROM strata._fill(m, definition, m.active_version, day) AS f;
     ELSE
         kind := CASE WHEN m.as_of IS NULL THEN 'first' WHEN "full" THEN 'full' ELSE 'incremental' END;
         EXECUTE format('CREATE TEMPORARY TABLE strata_examined (user_id %s, first_day date, has_event boolean, has_merge boolean, has_attribute boolean) ON COMMIT DROP', m.key_type);

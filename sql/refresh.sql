@@ -179,16 +179,16 @@ BEGIN
 END
 $$;
 
--- Everyone at once, into tables that are empty: indexes come afterwards.
-CREATE FUNCTION _fill(model models, definition model, version integer, day date) RETURNS jsonb LANGUAGE plpgsql
+-- Everyone at once, into tables that are empty: indexes come afterwards, and new files are not logged where the server logs as little as it can.
+CREATE FUNCTION _fill(model models, definition model, version integer, day date, OUT changes jsonb, OUT users bigint, OUT examined bigint) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     members text := strata._table(model, 'members');
     history text := strata._table(model, 'history');
     overlapping boolean := strata._is_overlapping(definition);
-    changed bigint;
 BEGIN
+    EXECUTE format('TRUNCATE %s, %s', members, history);
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', members, model.name || '_members_pkey');
     EXECUTE format('DROP INDEX %I.%I', model.schema_name, model.name || '_members_due');
     EXECUTE format($q$
@@ -196,6 +196,7 @@ BEGIN
         SELECT user_id, (e).layer, (e).layers, (e).scores, $2, CASE WHEN present_from > $2 THEN present_from ELSE (e).next_change END
         FROM (SELECT user_id, present_from, CASE WHEN present_from <= $2 THEN strata.evaluate(f, $1, $2) END AS e FROM (%s) AS u OFFSET 0) AS answered
         $q$, members, strata._features(model, definition, strata._all_users(model))) USING definition, day;
+    GET DIAGNOSTICS examined = ROW_COUNT;
     BEGIN
         PERFORM strata._index_members(model);
     EXCEPTION WHEN unique_violation THEN
@@ -208,9 +209,9 @@ BEGIN
         SELECT user_id, $1, layer, %s, 'backfill', $2 FROM %s WHERE %s
         $q$, history, CASE WHEN overlapping THEN 'layers' ELSE 'NULL' END, members, CASE WHEN overlapping THEN 'layers IS NOT NULL' ELSE 'layer IS NOT NULL' END)
     USING day, version;
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    GET DIAGNOSTICS users = ROW_COUNT;
     PERFORM strata._index_history(model);
-    RETURN CASE WHEN changed > 0 THEN jsonb_build_object('backfill', changed) ELSE '{}' END;
+    changes := CASE WHEN users > 0 THEN jsonb_build_object('backfill', users) ELSE '{}' END;
 END
 $$;
 
@@ -264,9 +265,7 @@ BEGIN
     IF m.as_of IS NULL AND coalesce(m.history_from, day) = day THEN
         kind := 'first';
         definition := strata._version(m);
-        changes := strata._fill(m, definition, m.active_version, day);
-        EXECUTE format('SELECT count(*), count(*) FILTER (WHERE layer IS NOT NULL OR layers IS NOT NULL) FROM %s', strata._table(m, 'members')) INTO examined, users;
-        new_users := examined;
+        SELECT f.changes, f.users, f.examined, f.examined INTO changes, users, examined, new_users FROM strata._fill(m, definition, m.active_version, day) AS f;
     ELSE
         kind := CASE WHEN m.as_of IS NULL THEN 'first' WHEN "full" THEN 'full' ELSE 'incremental' END;
         EXECUTE format('CREATE TEMPORARY TABLE strata_examined (user_id %s, first_day date, has_event boolean, has_merge boolean, has_attribute boolean) ON COMMIT DROP', m.key_type);
