@@ -336,8 +336,8 @@ COMMENT ON FUNCTION verify(text) IS 'the users whose kept ledger is not what the
 COMMENT ON FUNCTION drop_source(text) IS 'drops a source with its tables and triggers';
 COMMENT ON FUNCTION source_status() IS 'the own sources: freshness, queue, guests, heavy users, rejected rows';
 COMMENT ON FUNCTION create_model(text, model, jsonb, text, text, name, text, date, text, text) IS 'registers a model over sources, attributes and users';
-COMMENT ON FUNCTION alter_model(text, model, jsonb) IS 'gives a registered model another definition; returns the number of the new version';
-COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[]) IS 'makes new cuts for a registered model; returns the number of the new version';
+COMMENT ON FUNCTION alter_model(text, model, jsonb, boolean) IS 'gives a registered model another definition; returns the number of the new version';
+COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[], integer) IS 'makes new cuts for a registered model; returns the number of the new version';
 COMMENT ON FUNCTION activate(text, integer) IS 'chooses the version that a registered model is refreshed by';
 COMMENT ON FUNCTION drop_model(text) IS 'drops a registered model with its members and history';
 COMMENT ON FUNCTION refresh(text, date, boolean) IS 'brings the members of a model up to a day: looks at new, changed and due users alone';
@@ -354,7 +354,7 @@ COMMENT ON FUNCTION "left"(text, text, bigint) IS 'who left a layer after a chan
 COMMENT ON FUNCTION explain(text, text, date) IS 'why a user of a registered model is in his layer, and what is missing to others';
 COMMENT ON FUNCTION explain_text(text, text, date, text) IS 'the same for people';
 COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it, with attributes as they are now; writes nothing';
-COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer of a day did in the days after it: active, orders, spend, kept their layer, moved';
+COMMENT ON FUNCTION backtest(text, date, integer, text) IS 'what the users of every layer of a day did in the days after it: active, orders, spend, kept their layer, moved';
 COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
 COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';
 COMMENT ON FUNCTION schedule(text, text) IS 'refreshes a model by the clock of pg_cron, which goes by GMT; what day it is then, the time zone of the model says';

@@ -151,6 +151,7 @@ AS $$
 DECLARE
     wanted text;
     given text;
+    called text;
     source strata.sources;
     key_type text := model.key_type;
 BEGIN
@@ -168,8 +169,15 @@ BEGIN
     WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
     ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
-        source := strata._own_source(coalesce(sources ->> wanted,
-            (SELECT s.name FROM strata.model_sources AS x JOIN strata.sources AS s USING (source_id) WHERE x.model_id = model.model_id AND x.part = 'ledger' AND x.name = wanted), wanted));
+        called := coalesce(sources ->> wanted,
+            (SELECT s.name FROM strata.model_sources AS x JOIN strata.sources AS s USING (source_id) WHERE x.model_id = model.model_id AND x.part = 'ledger' AND x.name = wanted), wanted);
+        IF NOT EXISTS (SELECT FROM strata.sources AS s WHERE s.name = called) THEN
+            RAISE EXCEPTION 'source "%" does not exist', called USING
+                ERRCODE = 'undefined_object',
+                HINT = format('Add it with strata.add_source, or name the one that stands for it: sources => ''{"%s": "…"}''.%s', wanted,
+                    (SELECT ' There is: ' || string_agg(quote_ident(s.name), ', ' ORDER BY s.name) || '.' FROM strata.sources AS s WHERE s.kind = 'events'));
+        END IF;
+        source := strata._own_source(called);
         IF source.kind <> 'events' THEN
             RAISE EXCEPTION 'source "%" has no ledgers', source.name USING ERRCODE = 'wrong_object_type';
         ELSIF key_type IS NULL THEN
@@ -364,7 +372,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION alter_model(name text, definition model, sources jsonb DEFAULT NULL) RETURNS integer LANGUAGE plpgsql
+CREATE FUNCTION alter_model(name text, definition model, sources jsonb DEFAULT NULL, activate boolean DEFAULT true) RETURNS integer LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -391,19 +399,21 @@ BEGIN
     END IF;
     PERFORM strata._connect_sources(m, wanted, sources);
     PERFORM strata._try(m, wanted);
-    RETURN strata._add_version(m, wanted, 'definition', NULL, true);
+    RETURN strata._add_version(m, wanted, 'definition', NULL, activate);
 END
 $$;
 
-CREATE FUNCTION calibrate(model text, as_of date DEFAULT NULL, activate boolean DEFAULT true, exclude daterange[] DEFAULT NULL) RETURNS integer LANGUAGE plpgsql
+CREATE FUNCTION calibrate(model text, as_of date DEFAULT NULL, activate boolean DEFAULT true, exclude daterange[] DEFAULT NULL, version integer DEFAULT NULL) RETURNS integer LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     m strata.models := strata._own_model(calibrate.model);
-    day date := coalesce(as_of, strata._today(m));
-    definition strata.model := strata._version(m);
+    -- what is known of users ends with the last refresh
+    day date := coalesce(as_of, m.as_of, strata._today(m));
+    definition strata.model := strata._version(m, calibrate.version);
     calibrated strata.model;
     range daterange;
+    without text;
 BEGIN
     FOREACH range IN ARRAY coalesce(exclude, '{}') LOOP
         IF range IS NULL OR isempty(range) OR lower_inf(range) OR upper_inf(range) THEN
@@ -421,6 +431,14 @@ BEGIN
         END IF;
         EXIT WHEN strata._is_calibrated(m, calibrated);
     END LOOP;
+    -- cuts that nobody reaches would move everyone
+    SELECT string_agg(quote_ident(score), ', ') FILTER (WHERE (cuts ->> 'users')::bigint = 0) INTO without
+    FROM jsonb_each(coalesce(calibrated::jsonb #> '{calibration,scores}', '{}')) AS s (score, cuts)
+    HAVING bool_and((cuts ->> 'users')::bigint = 0);
+    IF without IS NOT NULL THEN
+        RAISE EXCEPTION 'no user of model "%" has a value for its scores by %: %', m.name, day, without USING
+            ERRCODE = 'no_data_found', HINT = format('Choose a day that the data reach: SELECT strata.calibrate(%L, as_of => …);', m.name);
+    END IF;
     RETURN strata._add_version(m, calibrated, 'calibration', day, activate);
 END
 $$;

@@ -509,7 +509,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION backtest(model text, day date, horizon integer)
+CREATE FUNCTION backtest(model text, day date, horizon integer, source text DEFAULT NULL)
 RETURNS TABLE (layer text, users bigint, active bigint, active_share numeric, orders bigint, spend numeric, spend_per_user numeric, kept bigint, moved bigint, kept_share numeric) STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -517,12 +517,18 @@ DECLARE
     m strata.models := strata._model(backtest.model);
     definition strata.model := strata._version(m);
     overlapping boolean := strata._is_overlapping(definition);
-    ledgers integer := (SELECT count(*) FROM strata._parts(m) AS p WHERE p.part = 'ledger');
+    -- the ledgers of _features that count: of all sources, or of one by its name in the model
+    ledgers integer[] := ARRAY(SELECT number FROM (SELECT p.name, row_number() OVER ()::integer AS number FROM strata._parts(m) AS p WHERE p.part = 'ledger') AS n
+                               WHERE backtest.source IS NULL OR n.name = backtest.source);
     latest date := (SELECT max((p.source).latest_day) FROM strata._parts(m) AS p WHERE p.part = 'ledger');
 BEGIN
     PERFORM strata._check_day(backtest.day, 'day');
     IF horizon IS NULL OR horizon < 1 THEN
         RAISE EXCEPTION 'horizon cannot be %', horizon USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of days, 1 or more.';
+    END IF;
+    IF backtest.source IS NOT NULL AND ledgers = '{}' THEN
+        RAISE EXCEPTION 'model "%" has no source "%"', m.name, backtest.source USING ERRCODE = 'undefined_object',
+            HINT = format('It has: %s.', (SELECT string_agg(p.name, ', ') FROM strata._parts(m) AS p WHERE p.part = 'ledger'));
     END IF;
     IF latest < backtest.day + horizon THEN
         RAISE NOTICE 'the horizon ends on %, after the latest event of the sources (%)', backtest.day + horizon, latest;
@@ -541,8 +547,8 @@ BEGIN
         FROM strata._layers($1) AS l LEFT JOIN counted USING (layer) ORDER BY l.layer_order
         $q$, strata._readable_features(m, definition, strata._all_users(m)),
         CASE WHEN overlapping THEN '(b).layers' ELSE 'ARRAY[(b).layer]' END, CASE WHEN overlapping THEN '(a).layers' ELSE 'ARRAY[(a).layer]' END,
-        (SELECT coalesce(string_agg(format('coalesce(strata.frequency(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM generate_series(1, ledgers) AS n),
-        (SELECT coalesce(string_agg(format('coalesce(strata.monetary(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM generate_series(1, ledgers) AS n))
+        (SELECT coalesce(string_agg(format('coalesce(strata.frequency(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM unnest(ledgers) AS n),
+        (SELECT coalesce(string_agg(format('coalesce(strata.monetary(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM unnest(ledgers) AS n))
     USING definition, backtest.day, horizon;
 END
 $$;

@@ -68,13 +68,14 @@ DECLARE
              ELSE strata._table(model, 'members') || ' AS m' END, CASE WHEN few THEN 'true' ELSE 'm.user_id = x.user_id' END);
     features text := strata._features(model, definition, users, few => few);
     -- why a user moved, on a day on which he did
-    reason text := CASE WHEN cause IS NOT NULL THEN quote_literal(cause) ELSE format($q$
-        CASE WHEN NOT first_look AND %s THEN 'event'
+    reason text := CASE WHEN cause <> 'backfill' THEN quote_literal(cause) ELSE format($q$
+        CASE WHEN %s AND day = start_day THEN 'backfill'
+             WHEN NOT first_look AND %s THEN 'event'
              WHEN day > start_day THEN 'clock'
              WHEN has_event AND first_day <= day THEN 'event'
              WHEN has_merge AND first_day <= day THEN 'merge'
              WHEN has_attribute THEN 'attribute'
-             ELSE 'clock' END$q$, strata._happened(model, 'day')) END;
+             ELSE 'clock' END$q$, coalesce(cause = 'backfill', false)::text, strata._happened(model, 'day')) END;
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE strata_answers (user_id %s, day date, layer text, layers text[], scores smallint[], next_change date,
                     was_layer text, was_layers text[], cause text, is_last boolean, place tid, present_from date) ON COMMIT DROP', model.key_type);
@@ -249,10 +250,6 @@ BEGIN
 
     -- the sources; without cuts yet, the model is calibrated on them
     IF NOT strata._is_calibrated(m, strata._version(m)) THEN
-        IF m.as_of IS NOT NULL THEN
-            RAISE EXCEPTION 'version % of model "%" has no cuts yet', m.active_version, m.name USING
-                ERRCODE = 'object_not_in_prerequisite_state', HINT = format('SELECT strata.calibrate(%L);', m.name);
-        END IF;
         PERFORM strata.calibrate(m.name, day);
         m := strata._own_model(refresh.model);
         seconds := seconds || jsonb_build_object('calibrate', round(extract(epoch FROM clock_timestamp() - lap), 4));
@@ -278,7 +275,9 @@ BEGIN
         definition := strata._version(m, coalesce(m.refreshed_version, m.active_version));
         PERFORM strata._answer(m, definition, least(coalesce(m.as_of + 1, m.history_from, day), day), day, CASE WHEN m.as_of IS NULL THEN 'backfill' END, few);
         SELECT count(*) FILTER (WHERE place IS NULL AND present_from IS NOT NULL) INTO new_users FROM pg_temp.strata_answers WHERE is_last;
-        SELECT count(*) FILTER (WHERE has_event OR has_merge OR has_attribute), count(*) FILTER (WHERE NOT (has_event OR has_merge OR has_attribute)) INTO changed_users, due_users FROM pg_temp.strata_examined;
+        IF m.as_of IS NOT NULL THEN
+            SELECT count(*) FILTER (WHERE has_event OR has_merge OR has_attribute), count(*) FILTER (WHERE NOT (has_event OR has_merge OR has_attribute)) INTO changed_users, due_users FROM pg_temp.strata_examined;
+        END IF;
         seconds := seconds || jsonb_build_object('evaluate', round(extract(epoch FROM clock_timestamp() - lap), 4));
         lap := clock_timestamp();
         SELECT w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, coalesce(m.refreshed_version, m.active_version)) AS w;
