@@ -174,7 +174,7 @@ BEGIN
         IF NOT EXISTS (SELECT FROM strata.sources AS s WHERE s.name = called) THEN
             RAISE EXCEPTION 'source "%" does not exist', called USING
                 ERRCODE = 'undefined_object',
-                HINT = format('Add it with strata.add_source, or name the one that stands for it: sources => ''{"%s": "…"}''.%s', wanted,
+                HINT = concat('Add it with strata.add_source, or name the one that stands for it, as in sources => ''{"orders": "shop_orders"}''.',
                     (SELECT ' There is: ' || string_agg(quote_ident(s.name), ', ' ORDER BY s.name) || '.' FROM strata.sources AS s WHERE s.kind = 'events'));
         END IF;
         source := strata._own_source(called);

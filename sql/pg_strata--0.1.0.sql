@@ -1227,37 +1227,6 @@ CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_ev
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/lookalike.rs
--- requires:
---   last_events
-
--- Who is like the users of a layer: its centroid over all users first, then the distance of each.
-
-CREATE TYPE centroid;
-CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
-CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
-CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
-CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
-CREATE TYPE centroid (
-    INPUT = centroid_in,
-    OUTPUT = centroid_out,
-    RECEIVE = centroid_recv,
-    SEND = centroid_send,
-    INTERNALLENGTH = VARIABLE,
-    STORAGE = extended
-);
-CREATE CAST (centroid AS json) WITH INOUT;
-CREATE CAST (centroid AS jsonb) WITH INOUT;
-
-CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
-CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
-CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
-CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
-/* </end connected objects> */
-
-/* <begin connected objects> */
 -- src/walk.rs
 -- requires:
 --   last_events
@@ -2885,6 +2854,7 @@ AS $$
 DECLARE
     wanted text;
     given text;
+    called text;
     source strata.sources;
     key_type text := model.key_type;
 BEGIN
@@ -2902,8 +2872,15 @@ BEGIN
     WHERE s.owner = strata._me() AND s.name IN (SELECT coalesce(sources ->> n, n) FROM strata._names_in(definition, 'sources') AS n)
     ORDER BY s.source_id FOR UPDATE;
     FOR wanted IN SELECT strata._names_in(definition, 'sources') LOOP
-        source := strata._own_source(coalesce(sources ->> wanted,
-            (SELECT s.name FROM strata.model_sources AS x JOIN strata.sources AS s USING (source_id) WHERE x.model_id = model.model_id AND x.part = 'ledger' AND x.name = wanted), wanted));
+        called := coalesce(sources ->> wanted,
+            (SELECT s.name FROM strata.model_sources AS x JOIN strata.sources AS s USING (source_id) WHERE x.model_id = model.model_id AND x.part = 'ledger' AND x.name = wanted), wanted);
+        IF NOT EXISTS (SELECT FROM strata.sources AS s WHERE s.name = called) THEN
+            RAISE EXCEPTION 'source "%" does not exist', called USING
+                ERRCODE = 'undefined_object',
+                HINT = concat('Add it with strata.add_source, or name the one that stands for it, as in sources => ''{"orders": "shop_orders"}''.',
+                    (SELECT ' There is: ' || string_agg(quote_ident(s.name), ', ' ORDER BY s.name) || '.' FROM strata.sources AS s WHERE s.kind = 'events'));
+        END IF;
+        source := strata._own_source(called);
         IF source.kind <> 'events' THEN
             RAISE EXCEPTION 'source "%" has no ledgers', source.name USING ERRCODE = 'wrong_object_type';
         ELSIF key_type IS NULL THEN
@@ -3098,7 +3075,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION alter_model(name text, definition model, sources jsonb DEFAULT NULL) RETURNS integer LANGUAGE plpgsql
+CREATE FUNCTION alter_model(name text, definition model, sources jsonb DEFAULT NULL, activate boolean DEFAULT true) RETURNS integer LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -3125,19 +3102,21 @@ BEGIN
     END IF;
     PERFORM strata._connect_sources(m, wanted, sources);
     PERFORM strata._try(m, wanted);
-    RETURN strata._add_version(m, wanted, 'definition', NULL, true);
+    RETURN strata._add_version(m, wanted, 'definition', NULL, activate);
 END
 $$;
 
-CREATE FUNCTION calibrate(model text, as_of date DEFAULT NULL, activate boolean DEFAULT true, exclude daterange[] DEFAULT NULL) RETURNS integer LANGUAGE plpgsql
+CREATE FUNCTION calibrate(model text, as_of date DEFAULT NULL, activate boolean DEFAULT true, exclude daterange[] DEFAULT NULL, version integer DEFAULT NULL) RETURNS integer LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     m strata.models := strata._own_model(calibrate.model);
-    day date := coalesce(as_of, strata._today(m));
-    definition strata.model := strata._version(m);
+    -- what is known of users ends with the last refresh
+    day date := coalesce(as_of, m.as_of, strata._today(m));
+    definition strata.model := strata._version(m, calibrate.version);
     calibrated strata.model;
     range daterange;
+    without text;
 BEGIN
     FOREACH range IN ARRAY coalesce(exclude, '{}') LOOP
         IF range IS NULL OR isempty(range) OR lower_inf(range) OR upper_inf(range) THEN
@@ -3155,6 +3134,14 @@ BEGIN
         END IF;
         EXIT WHEN strata._is_calibrated(m, calibrated);
     END LOOP;
+    -- cuts that nobody reaches would move everyone
+    SELECT string_agg(quote_ident(score), ', ') FILTER (WHERE (cuts ->> 'users')::bigint = 0) INTO without
+    FROM jsonb_each(coalesce(calibrated::jsonb #> '{calibration,scores}', '{}')) AS s (score, cuts)
+    HAVING bool_and((cuts ->> 'users')::bigint = 0);
+    IF without IS NOT NULL THEN
+        RAISE EXCEPTION 'no user of model "%" has a value for its scores by %: %', m.name, day, without USING
+            ERRCODE = 'no_data_found', HINT = format('Choose a day that the data reach: SELECT strata.calibrate(%L, as_of => …);', m.name);
+    END IF;
     RETURN strata._add_version(m, calibrated, 'calibration', day, activate);
 END
 $$;
@@ -3278,13 +3265,14 @@ DECLARE
              ELSE strata._table(model, 'members') || ' AS m' END, CASE WHEN few THEN 'true' ELSE 'm.user_id = x.user_id' END);
     features text := strata._features(model, definition, users, few => few);
     -- why a user moved, on a day on which he did
-    reason text := CASE WHEN cause IS NOT NULL THEN quote_literal(cause) ELSE format($q$
-        CASE WHEN NOT first_look AND %s THEN 'event'
+    reason text := CASE WHEN cause <> 'backfill' THEN quote_literal(cause) ELSE format($q$
+        CASE WHEN %s AND day = start_day THEN 'backfill'
+             WHEN NOT first_look AND %s THEN 'event'
              WHEN day > start_day THEN 'clock'
              WHEN has_event AND first_day <= day THEN 'event'
              WHEN has_merge AND first_day <= day THEN 'merge'
              WHEN has_attribute THEN 'attribute'
-             ELSE 'clock' END$q$, strata._happened(model, 'day')) END;
+             ELSE 'clock' END$q$, coalesce(cause = 'backfill', false)::text, strata._happened(model, 'day')) END;
 BEGIN
     EXECUTE format('CREATE TEMPORARY TABLE strata_answers (user_id %s, day date, layer text, layers text[], scores smallint[], next_change date,
                     was_layer text, was_layers text[], cause text, is_last boolean, place tid, present_from date) ON COMMIT DROP', model.key_type);
@@ -3459,10 +3447,6 @@ BEGIN
 
     -- the sources; without cuts yet, the model is calibrated on them
     IF NOT strata._is_calibrated(m, strata._version(m)) THEN
-        IF m.as_of IS NOT NULL THEN
-            RAISE EXCEPTION 'version % of model "%" has no cuts yet', m.active_version, m.name USING
-                ERRCODE = 'object_not_in_prerequisite_state', HINT = format('SELECT strata.calibrate(%L);', m.name);
-        END IF;
         PERFORM strata.calibrate(m.name, day);
         m := strata._own_model(refresh.model);
         seconds := seconds || jsonb_build_object('calibrate', round(extract(epoch FROM clock_timestamp() - lap), 4));
@@ -3488,7 +3472,9 @@ BEGIN
         definition := strata._version(m, coalesce(m.refreshed_version, m.active_version));
         PERFORM strata._answer(m, definition, least(coalesce(m.as_of + 1, m.history_from, day), day), day, CASE WHEN m.as_of IS NULL THEN 'backfill' END, few);
         SELECT count(*) FILTER (WHERE place IS NULL AND present_from IS NOT NULL) INTO new_users FROM pg_temp.strata_answers WHERE is_last;
-        SELECT count(*) FILTER (WHERE has_event OR has_merge OR has_attribute), count(*) FILTER (WHERE NOT (has_event OR has_merge OR has_attribute)) INTO changed_users, due_users FROM pg_temp.strata_examined;
+        IF m.as_of IS NOT NULL THEN
+            SELECT count(*) FILTER (WHERE has_event OR has_merge OR has_attribute), count(*) FILTER (WHERE NOT (has_event OR has_merge OR has_attribute)) INTO changed_users, due_users FROM pg_temp.strata_examined;
+        END IF;
         seconds := seconds || jsonb_build_object('evaluate', round(extract(epoch FROM clock_timestamp() - lap), 4));
         lap := clock_timestamp();
         SELECT w.changes, users + w.more INTO changes, users FROM strata._write_answers(m, definition, coalesce(m.refreshed_version, m.active_version)) AS w;
@@ -4051,7 +4037,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION backtest(model text, day date, horizon integer)
+CREATE FUNCTION backtest(model text, day date, horizon integer, source text DEFAULT NULL)
 RETURNS TABLE (layer text, users bigint, active bigint, active_share numeric, orders bigint, spend numeric, spend_per_user numeric, kept bigint, moved bigint, kept_share numeric) STABLE LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -4059,12 +4045,18 @@ DECLARE
     m strata.models := strata._model(backtest.model);
     definition strata.model := strata._version(m);
     overlapping boolean := strata._is_overlapping(definition);
-    ledgers integer := (SELECT count(*) FROM strata._parts(m) AS p WHERE p.part = 'ledger');
+    -- the ledgers of _features that count: of all sources, or of one by its name in the model
+    ledgers integer[] := ARRAY(SELECT number FROM (SELECT p.name, row_number() OVER ()::integer AS number FROM strata._parts(m) AS p WHERE p.part = 'ledger') AS n
+                               WHERE backtest.source IS NULL OR n.name = backtest.source);
     latest date := (SELECT max((p.source).latest_day) FROM strata._parts(m) AS p WHERE p.part = 'ledger');
 BEGIN
     PERFORM strata._check_day(backtest.day, 'day');
     IF horizon IS NULL OR horizon < 1 THEN
         RAISE EXCEPTION 'horizon cannot be %', horizon USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of days, 1 or more.';
+    END IF;
+    IF backtest.source IS NOT NULL AND ledgers = '{}' THEN
+        RAISE EXCEPTION 'model "%" has no source "%"', m.name, backtest.source USING ERRCODE = 'undefined_object',
+            HINT = format('It has: %s.', (SELECT string_agg(p.name, ', ') FROM strata._parts(m) AS p WHERE p.part = 'ledger'));
     END IF;
     IF latest < backtest.day + horizon THEN
         RAISE NOTICE 'the horizon ends on %, after the latest event of the sources (%)', backtest.day + horizon, latest;
@@ -4083,8 +4075,8 @@ BEGIN
         FROM strata._layers($1) AS l LEFT JOIN counted USING (layer) ORDER BY l.layer_order
         $q$, strata._readable_features(m, definition, strata._all_users(m)),
         CASE WHEN overlapping THEN '(b).layers' ELSE 'ARRAY[(b).layer]' END, CASE WHEN overlapping THEN '(a).layers' ELSE 'ARRAY[(a).layer]' END,
-        (SELECT coalesce(string_agg(format('coalesce(strata.frequency(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM generate_series(1, ledgers) AS n),
-        (SELECT coalesce(string_agg(format('coalesce(strata.monetary(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM generate_series(1, ledgers) AS n))
+        (SELECT coalesce(string_agg(format('coalesce(strata.frequency(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM unnest(ledgers) AS n),
+        (SELECT coalesce(string_agg(format('coalesce(strata.monetary(ledger_%s, $2 + $3, $3), 0)', n), ' + '), '0') FROM unnest(ledgers) AS n))
     USING definition, backtest.day, horizon;
 END
 $$;
@@ -4259,6 +4251,37 @@ BEGIN
     RETURN format('model "%s" is refreshed by hand', m.name);
 END
 $$;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/lookalike.rs
+-- requires:
+--   last_events
+
+-- Who is like the users of a layer: its centroid over all users first, then the distance of each.
+
+CREATE TYPE centroid;
+CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
+CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
+CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE centroid (
+    INPUT = centroid_in,
+    OUTPUT = centroid_out,
+    RECEIVE = centroid_recv,
+    SEND = centroid_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (centroid AS json) WITH INOUT;
+CREATE CAST (centroid AS jsonb) WITH INOUT;
+
+CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
+CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
+CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
+CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -4816,8 +4839,8 @@ COMMENT ON FUNCTION verify(text) IS 'the users whose kept ledger is not what the
 COMMENT ON FUNCTION drop_source(text) IS 'drops a source with its tables and triggers';
 COMMENT ON FUNCTION source_status() IS 'the own sources: freshness, queue, guests, heavy users, rejected rows';
 COMMENT ON FUNCTION create_model(text, model, jsonb, text, text, name, text, date, text, text) IS 'registers a model over sources, attributes and users';
-COMMENT ON FUNCTION alter_model(text, model, jsonb) IS 'gives a registered model another definition; returns the number of the new version';
-COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[]) IS 'makes new cuts for a registered model; returns the number of the new version';
+COMMENT ON FUNCTION alter_model(text, model, jsonb, boolean) IS 'gives a registered model another definition; returns the number of the new version';
+COMMENT ON FUNCTION calibrate(text, date, boolean, daterange[], integer) IS 'makes new cuts for a registered model; returns the number of the new version';
 COMMENT ON FUNCTION activate(text, integer) IS 'chooses the version that a registered model is refreshed by';
 COMMENT ON FUNCTION drop_model(text) IS 'drops a registered model with its members and history';
 COMMENT ON FUNCTION refresh(text, date, boolean) IS 'brings the members of a model up to a day: looks at new, changed and due users alone';
@@ -4834,7 +4857,7 @@ COMMENT ON FUNCTION "left"(text, text, bigint) IS 'who left a layer after a chan
 COMMENT ON FUNCTION explain(text, text, date) IS 'why a user of a registered model is in his layer, and what is missing to others';
 COMMENT ON FUNCTION explain_text(text, text, date, text) IS 'the same for people';
 COMMENT ON FUNCTION replay(text, date, date, integer, model) IS 'users of every layer on the days of a grid, as a model or another definition would have had it, with attributes as they are now; writes nothing';
-COMMENT ON FUNCTION backtest(text, date, integer) IS 'what the users of every layer of a day did in the days after it: active, orders, spend, kept their layer, moved';
+COMMENT ON FUNCTION backtest(text, date, integer, text) IS 'what the users of every layer of a day did in the days after it: active, orders, spend, kept their layer, moved';
 COMMENT ON FUNCTION compare_models(text, text, date) IS 'users by their layers in two models, or two versions of one';
 COMMENT ON FUNCTION model_status() IS 'the own models: versions, freshness, due users, waiting changes, schedule';
 COMMENT ON FUNCTION schedule(text, text) IS 'refreshes a model by the clock of pg_cron, which goes by GMT; what day it is then, the time zone of the model says';

@@ -292,7 +292,7 @@ SELECT version, cause, calibrated_as_of FROM strata.model_versions ORDER BY vers
 SELECT alter_model('rfm', preset('rfm_eleven')) AS version;
 SELECT version, kind, changes FROM refresh('rfm', '2024-03-10');
 SELECT alter_model('rfm', preset('rfm_eleven', '{"window_days": 30}')) AS version;
-SELECT refresh('rfm', '2024-03-10');
+SELECT version, kind, changes FROM refresh('rfm', '2024-03-10');
 \echo :SQLSTATE
 SELECT activate('rfm', 3);
 SELECT drop_model('rfm');
