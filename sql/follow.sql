@@ -194,8 +194,8 @@ AS $$
 DECLARE
     aggregate text := strata._ledger_agg_of(source);
     clauses text := format($q$
-        taken AS (DELETE FROM %s RETURNING *),
-        events AS MATERIALIZED (%s AND strata_change <> 0),
+        taken AS (DELETE FROM %s WHERE strata_change <> 0 RETURNING *),
+        events AS MATERIALIZED (%s),
         guests AS (SELECT sum(strata_change) AS guests FROM events WHERE user_id IS NULL),
         marks AS (SELECT NULL::text AS mark),
         moved AS (
@@ -267,7 +267,7 @@ DECLARE
     is_first boolean;
 BEGIN
     IF source.mark_column IS NOT NULL THEN
-        marks := format('SELECT coalesce(max(%I)::text, %L) AS mark FROM %s', source.mark_column, source.mark, strata._relation(source));
+        marks := format('SELECT coalesce(max(%I) FILTER (WHERE %s)::text, %L) AS mark FROM %s', source.mark_column, strata._is_finite(source), source.mark, strata._relation(source));
     END IF;
     EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', base) INTO is_first;
     IF users IS NULL THEN
@@ -381,14 +381,23 @@ BEGIN
         source.changed := changed;
     ELSIF source.capture = 'column' THEN
         EXECUTE format($q$
-            WITH marks AS (SELECT coalesce(max(%1$I)::text, %2$L) AS mark FROM %3$s),
+            WITH marks AS (SELECT coalesce(max(%1$I) FILTER (WHERE %8$s)::text, %2$L) AS mark FROM %3$s),
             noted AS (INSERT INTO %4$s (sync_id, user_id, cause) SELECT DISTINCT %5$s, %6$s, 'attribute' FROM %3$s WHERE %7$s AND (%6$s) IS NOT NULL RETURNING 1)
             SELECT mark, (SELECT count(*) FROM noted) FROM marks
-            $q$, source.mark_column, source.mark, strata._relation(source), changes, source.sync_id, source.user_expression, strata._since_mark(source))
+            $q$, source.mark_column, source.mark, strata._relation(source), changes, source.sync_id, source.user_expression, strata._since_mark(source), strata._is_finite(source))
         INTO source.mark, source.changed;
     END IF;
     RETURN source;
 END
+$$;
+
+-- What a mark can be: nothing comes after infinity.
+CREATE FUNCTION _is_finite(source sources) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN atttypid = 'numeric'::regtype THEN format('%I < ''Infinity''', attname)
+                WHEN atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN format('isfinite(%I)', attname) ELSE 'true' END
+    FROM pg_attribute WHERE attrelid = to_regclass(strata._relation(source)) AND attname = source.mark_column
 $$;
 
 -- The rows at or after the mark less the margin; all of them before the first mark.
@@ -423,12 +432,19 @@ BEGIN
     END IF;
     FOR added IN SELECT member FROM unnest(strata._members(source)) AS member WHERE NOT strata._names(ARRAY[member]) <@ source.relations LOOP
         PERFORM strata._attach_triggers(source, ARRAY[added]);
-        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
+        -- who came through the parent and left where no trigger saw it stands in the queue
+        source := strata._recount(source, format('SELECT %1$s FROM %2$s WHERE %3$s UNION ALL SELECT %1$s FROM %4$s', source.user_expression, added,
+            coalesce('(' || source.where_clause || ')', 'true'), strata._table(source, 'queue')));
         source.relations := source.relations || strata._names(ARRAY[added]);
         changed := changed + source.changed;
     END LOOP;
     source := strata._fold_queue(source);
     source.changed := changed + source.changed;
+    -- a TRUNCATE that was not there at the first look has been folded over
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
+    IF truncated THEN
+        RETURN strata._recount(source);
+    END IF;
     RETURN source;
 END
 $$;

@@ -66,6 +66,7 @@ DECLARE
     columns text[] := '{}';
     firsts text[] := '{}';
     ledgers text := '';
+    present text[];
     registered text := 'false';
     ledger text;
     range daterange;
@@ -88,19 +89,22 @@ BEGIN
             END LOOP;
             columns := columns || format('%s AS %I', ledger, p.name);
         ELSIF p.part = 'attributes' THEN
-            joins := joins || CASE WHEN few AND strata._is_indexed(p.source)
-                THEN format(' LEFT JOIN LATERAL (SELECT r.* FROM %s AS r WHERE r.%s = k.user_id OFFSET 0) AS a ON true', strata._relation(p.source), (p.source).user_expression)
-                ELSE format(' LEFT JOIN (SELECT (%s) AS strata_user, r.* FROM %s AS r) AS a ON a.strata_user = k.user_id', (p.source).user_expression, strata._relation(p.source)) END;
-            columns := columns || ARRAY(
-                SELECT format('a.%I', attname) FROM pg_attribute
+            present := ARRAY(
+                SELECT quote_ident(attname) FROM pg_attribute
                 WHERE attrelid = strata._present_relation(p.source) AND attnum > 0 AND NOT attisdropped AND attname = ANY (wanted) ORDER BY attnum);
+            joins := joins || CASE WHEN few AND strata._is_indexed(p.source)
+                THEN format(' LEFT JOIN LATERAL (SELECT %s FROM %s AS strata_attributes WHERE strata_attributes.%s = k.user_id OFFSET 0) AS a ON true',
+                    array_to_string(present, ', '), strata._relation(p.source), (p.source).user_expression)
+                ELSE format(' LEFT JOIN (SELECT %s FROM %s AS strata_attributes) AS a ON a.strata_user = k.user_id',
+                    array_to_string(format('(%s) AS strata_user', (p.source).user_expression) || present, ', '), strata._relation(p.source)) END;
+            columns := columns || ARRAY(SELECT 'a.' || c FROM unnest(present) AS c);
         ELSE
-            registered := format('EXISTS (SELECT FROM %s WHERE (%s) = k.user_id)', strata._relation(p.source), (p.source).user_expression);
+            registered := format('EXISTS (SELECT FROM %s AS strata_users WHERE (%s) = k.user_id)', strata._relation(p.source), (p.source).user_expression);
         END IF;
     END LOOP;
     RETURN format($q$
-        SELECT k.*, CASE WHEN %s THEN '-infinity'::date ELSE least(%s) END AS present_from%s, f
-        FROM (%s) AS k%s CROSS JOIN LATERAL (SELECT %s) AS f$q$,
+        SELECT k.*, CASE WHEN %s THEN '-infinity'::date ELSE least(%s) END AS present_from%s, strata_row AS f
+        FROM (%s) AS k%s CROSS JOIN LATERAL (SELECT %s) AS strata_row$q$,
         registered, CASE WHEN firsts = '{}' THEN 'NULL::date' ELSE array_to_string(firsts, ', ') END, ledgers, users, joins, array_to_string(columns, ', '));
 END
 $$;

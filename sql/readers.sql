@@ -107,6 +107,10 @@ DECLARE
     connected text[] := ARRAY(SELECT p.name FROM strata._parts(model) AS p WHERE p.part = 'ledger');
     missing text;
 BEGIN
+    -- attributes and expressions of others would run with a superuser's rights
+    IF model.owner <> strata._me() AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        PERFORM strata._belongs_to_another('model', model.name, model.owner);
+    END IF;
     IF (SELECT count(*) FROM strata.model_sources AS p WHERE p.model_id = model.model_id) <> (SELECT count(*) FROM strata._parts(model)) THEN
         RAISE EXCEPTION 'the ledgers and attributes of model "%" are not all for % to read', model.name, current_user USING
             ERRCODE = 'insufficient_privilege', HINT = format('Ask %s for SELECT on them.', model.owner);
@@ -301,7 +305,8 @@ BEGIN
         known := strata._known_days(m);
         IF strata._is_plain(m, 'history', '{"valid_from": "date", "layer": "text", "layers": "text[]", "previous_layer": "text", "previous_layers": "text[]"}') THEN
             RETURN QUERY SELECT m.name, m.owner::text, s.day, s.layer, s.users
-                         FROM strata._layer_sizes_of(m, refreshed.definition, coalesce(known.first_day, m.as_of), known.last_day) AS s;
+                         FROM strata._layer_sizes_of(m, refreshed.definition, greatest(coalesce(known.first_day, m.as_of), least(known.last_day, strata._today(m)) - 3652),
+                             least(known.last_day, strata._today(m))) AS s;
         END IF;
     END LOOP;
 END

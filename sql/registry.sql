@@ -267,7 +267,7 @@ CREATE FUNCTION _check_name(what text, name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    most integer := CASE what WHEN 'model' THEN 44 ELSE 48 END;
+    most integer := CASE what WHEN 'model' THEN 44 ELSE 47 END;
 BEGIN
     IF name IS NULL OR name = '' THEN
         RAISE EXCEPTION 'a % needs a name', what USING ERRCODE = 'invalid_parameter_value';

@@ -127,6 +127,11 @@ BEGIN
     IF base_type <> format_type(user_type, -1) THEN
         source.user_expression := format('(%s)::%s', source.user_expression, base_type);
     END IF;
+    IF EXISTS (SELECT FROM pg_type AS t WHERE t.oid = user_type AND (t.typcategory IN ('A', 'C', 'P') OR t.typname IN ('json', 'jsonb', 'xml'))) THEN
+        RAISE EXCEPTION 'user_column "%" is of type %', user_column, user_type USING ERRCODE = 'datatype_mismatch', HINT = 'A user is a number, a text or a uuid.';
+    ELSIF 'strata_change' = ANY (columns) THEN
+        RAISE EXCEPTION 'the column "strata_change" of % has a name that the queue needs', relation USING ERRCODE = 'reserved_name', HINT = 'Give it another name.';
+    END IF;
     source.name := name;
     source.owner := strata._me();
     source.kind := kind;

@@ -4,7 +4,9 @@ SELECT classid, objid FROM pg_depend
 WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
   AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_strata')
   -- array types, which come with their elements, are members of their own since PostgreSQL 17
-  AND NOT EXISTS (SELECT FROM pg_type AS t WHERE classid = 'pg_type'::regclass AND t.oid = objid AND typcategory = 'A');
+  AND NOT EXISTS (SELECT FROM pg_type AS t WHERE classid = 'pg_type'::regclass AND t.oid = objid AND typcategory = 'A')
+  -- and so are the row types of tables and views
+  AND NOT EXISTS (SELECT FROM pg_type AS t JOIN pg_class AS c ON c.oid = t.typrelid WHERE classid = 'pg_type'::regclass AND t.oid = objid AND c.relkind <> 'c');
 
 -- Every object says what it is for.
 SELECT pg_describe_object(classid, objid, 0) AS without_comment
