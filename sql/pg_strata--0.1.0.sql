@@ -1227,6 +1227,37 @@ CREATE AGGREGATE rollup(last_events) (SFUNC = last_events_merge, STYPE = last_ev
 /* </end connected objects> */
 
 /* <begin connected objects> */
+-- src/lookalike.rs
+-- requires:
+--   last_events
+
+-- Who is like the users of a layer: its centroid over all users first, then the distance of each.
+
+CREATE TYPE centroid;
+CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
+CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
+CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
+CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
+CREATE TYPE centroid (
+    INPUT = centroid_in,
+    OUTPUT = centroid_out,
+    RECEIVE = centroid_recv,
+    SEND = centroid_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = extended
+);
+CREATE CAST (centroid AS json) WITH INOUT;
+CREATE CAST (centroid AS jsonb) WITH INOUT;
+
+CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
+CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
+CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
+CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
+
+CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
+/* </end connected objects> */
+
+/* <begin connected objects> */
 -- src/walk.rs
 -- requires:
 --   last_events
@@ -1531,7 +1562,7 @@ CREATE FUNCTION _check_name(what text, name text) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    most integer := CASE what WHEN 'model' THEN 44 ELSE 48 END;
+    most integer := CASE what WHEN 'model' THEN 44 ELSE 47 END;
 BEGIN
     IF name IS NULL OR name = '' THEN
         RAISE EXCEPTION 'a % needs a name', what USING ERRCODE = 'invalid_parameter_value';
@@ -1954,8 +1985,8 @@ AS $$
 DECLARE
     aggregate text := strata._ledger_agg_of(source);
     clauses text := format($q$
-        taken AS (DELETE FROM %s RETURNING *),
-        events AS MATERIALIZED (%s AND strata_change <> 0),
+        taken AS (DELETE FROM %s WHERE strata_change <> 0 RETURNING *),
+        events AS MATERIALIZED (%s),
         guests AS (SELECT sum(strata_change) AS guests FROM events WHERE user_id IS NULL),
         marks AS (SELECT NULL::text AS mark),
         moved AS (
@@ -2027,7 +2058,7 @@ DECLARE
     is_first boolean;
 BEGIN
     IF source.mark_column IS NOT NULL THEN
-        marks := format('SELECT coalesce(max(%I)::text, %L) AS mark FROM %s', source.mark_column, source.mark, strata._relation(source));
+        marks := format('SELECT coalesce(max(%I) FILTER (WHERE %s)::text, %L) AS mark FROM %s', source.mark_column, strata._is_finite(source), source.mark, strata._relation(source));
     END IF;
     EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', base) INTO is_first;
     IF users IS NULL THEN
@@ -2141,14 +2172,23 @@ BEGIN
         source.changed := changed;
     ELSIF source.capture = 'column' THEN
         EXECUTE format($q$
-            WITH marks AS (SELECT coalesce(max(%1$I)::text, %2$L) AS mark FROM %3$s),
+            WITH marks AS (SELECT coalesce(max(%1$I) FILTER (WHERE %8$s)::text, %2$L) AS mark FROM %3$s),
             noted AS (INSERT INTO %4$s (sync_id, user_id, cause) SELECT DISTINCT %5$s, %6$s, 'attribute' FROM %3$s WHERE %7$s AND (%6$s) IS NOT NULL RETURNING 1)
             SELECT mark, (SELECT count(*) FROM noted) FROM marks
-            $q$, source.mark_column, source.mark, strata._relation(source), changes, source.sync_id, source.user_expression, strata._since_mark(source))
+            $q$, source.mark_column, source.mark, strata._relation(source), changes, source.sync_id, source.user_expression, strata._since_mark(source), strata._is_finite(source))
         INTO source.mark, source.changed;
     END IF;
     RETURN source;
 END
+$$;
+
+-- What a mark can be: nothing comes after infinity.
+CREATE FUNCTION _is_finite(source sources) RETURNS text STABLE LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN atttypid = 'numeric'::regtype THEN format('%I < ''Infinity''', attname)
+                WHEN atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) THEN format('isfinite(%I)', attname) ELSE 'true' END
+    FROM pg_attribute WHERE attrelid = to_regclass(strata._relation(source)) AND attname = source.mark_column
 $$;
 
 -- The rows at or after the mark less the margin; all of them before the first mark.
@@ -2183,12 +2223,19 @@ BEGIN
     END IF;
     FOR added IN SELECT member FROM unnest(strata._members(source)) AS member WHERE NOT strata._names(ARRAY[member]) <@ source.relations LOOP
         PERFORM strata._attach_triggers(source, ARRAY[added]);
-        source := strata._recount(source, format('SELECT %s FROM %s WHERE %s', source.user_expression, added, coalesce('(' || source.where_clause || ')', 'true')));
+        -- who came through the parent and left where no trigger saw it stands in the queue
+        source := strata._recount(source, format('SELECT %1$s FROM %2$s WHERE %3$s UNION ALL SELECT %1$s FROM %4$s', source.user_expression, added,
+            coalesce('(' || source.where_clause || ')', 'true'), strata._table(source, 'queue')));
         source.relations := source.relations || strata._names(ARRAY[added]);
         changed := changed + source.changed;
     END LOOP;
     source := strata._fold_queue(source);
     source.changed := changed + source.changed;
+    -- a TRUNCATE that was not there at the first look has been folded over
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE strata_change = 0)', strata._table(source, 'queue')) INTO truncated;
+    IF truncated THEN
+        RETURN strata._recount(source);
+    END IF;
     RETURN source;
 END
 $$;
@@ -2434,6 +2481,11 @@ BEGIN
     base_type := CASE user_type WHEN 'smallint'::regtype THEN 'integer' WHEN 'character varying'::regtype THEN 'text' WHEN 'bpchar'::regtype THEN 'text' ELSE format_type(user_type, -1) END;
     IF base_type <> format_type(user_type, -1) THEN
         source.user_expression := format('(%s)::%s', source.user_expression, base_type);
+    END IF;
+    IF EXISTS (SELECT FROM pg_type AS t WHERE t.oid = user_type AND (t.typcategory IN ('A', 'C', 'P') OR t.typname IN ('json', 'jsonb', 'xml'))) THEN
+        RAISE EXCEPTION 'user_column "%" is of type %', user_column, user_type USING ERRCODE = 'datatype_mismatch', HINT = 'A user is a number, a text or a uuid.';
+    ELSIF 'strata_change' = ANY (columns) THEN
+        RAISE EXCEPTION 'the column "strata_change" of % has a name that the queue needs', relation USING ERRCODE = 'reserved_name', HINT = 'Give it another name.';
     END IF;
     source.name := name;
     source.owner := strata._me();
@@ -2769,6 +2821,7 @@ DECLARE
     columns text[] := '{}';
     firsts text[] := '{}';
     ledgers text := '';
+    present text[];
     registered text := 'false';
     ledger text;
     range daterange;
@@ -2791,19 +2844,22 @@ BEGIN
             END LOOP;
             columns := columns || format('%s AS %I', ledger, p.name);
         ELSIF p.part = 'attributes' THEN
-            joins := joins || CASE WHEN few AND strata._is_indexed(p.source)
-                THEN format(' LEFT JOIN LATERAL (SELECT r.* FROM %s AS r WHERE r.%s = k.user_id OFFSET 0) AS a ON true', strata._relation(p.source), (p.source).user_expression)
-                ELSE format(' LEFT JOIN (SELECT (%s) AS strata_user, r.* FROM %s AS r) AS a ON a.strata_user = k.user_id', (p.source).user_expression, strata._relation(p.source)) END;
-            columns := columns || ARRAY(
-                SELECT format('a.%I', attname) FROM pg_attribute
+            present := ARRAY(
+                SELECT quote_ident(attname) FROM pg_attribute
                 WHERE attrelid = strata._present_relation(p.source) AND attnum > 0 AND NOT attisdropped AND attname = ANY (wanted) ORDER BY attnum);
+            joins := joins || CASE WHEN few AND strata._is_indexed(p.source)
+                THEN format(' LEFT JOIN LATERAL (SELECT %s FROM %s AS strata_attributes WHERE strata_attributes.%s = k.user_id OFFSET 0) AS a ON true',
+                    array_to_string(present, ', '), strata._relation(p.source), (p.source).user_expression)
+                ELSE format(' LEFT JOIN (SELECT %s FROM %s AS strata_attributes) AS a ON a.strata_user = k.user_id',
+                    array_to_string(format('(%s) AS strata_user', (p.source).user_expression) || present, ', '), strata._relation(p.source)) END;
+            columns := columns || ARRAY(SELECT 'a.' || c FROM unnest(present) AS c);
         ELSE
-            registered := format('EXISTS (SELECT FROM %s WHERE (%s) = k.user_id)', strata._relation(p.source), (p.source).user_expression);
+            registered := format('EXISTS (SELECT FROM %s AS strata_users WHERE (%s) = k.user_id)', strata._relation(p.source), (p.source).user_expression);
         END IF;
     END LOOP;
     RETURN format($q$
-        SELECT k.*, CASE WHEN %s THEN '-infinity'::date ELSE least(%s) END AS present_from%s, f
-        FROM (%s) AS k%s CROSS JOIN LATERAL (SELECT %s) AS f$q$,
+        SELECT k.*, CASE WHEN %s THEN '-infinity'::date ELSE least(%s) END AS present_from%s, strata_row AS f
+        FROM (%s) AS k%s CROSS JOIN LATERAL (SELECT %s) AS strata_row$q$,
         registered, CASE WHEN firsts = '{}' THEN 'NULL::date' ELSE array_to_string(firsts, ', ') END, ledgers, users, joins, array_to_string(columns, ', '));
 END
 $$;
@@ -3635,6 +3691,10 @@ DECLARE
     connected text[] := ARRAY(SELECT p.name FROM strata._parts(model) AS p WHERE p.part = 'ledger');
     missing text;
 BEGIN
+    -- attributes and expressions of others would run with a superuser's rights
+    IF model.owner <> strata._me() AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        PERFORM strata._belongs_to_another('model', model.name, model.owner);
+    END IF;
     IF (SELECT count(*) FROM strata.model_sources AS p WHERE p.model_id = model.model_id) <> (SELECT count(*) FROM strata._parts(model)) THEN
         RAISE EXCEPTION 'the ledgers and attributes of model "%" are not all for % to read', model.name, current_user USING
             ERRCODE = 'insufficient_privilege', HINT = format('Ask %s for SELECT on them.', model.owner);
@@ -3829,7 +3889,8 @@ BEGIN
         known := strata._known_days(m);
         IF strata._is_plain(m, 'history', '{"valid_from": "date", "layer": "text", "layers": "text[]", "previous_layer": "text", "previous_layers": "text[]"}') THEN
             RETURN QUERY SELECT m.name, m.owner::text, s.day, s.layer, s.users
-                         FROM strata._layer_sizes_of(m, refreshed.definition, coalesce(known.first_day, m.as_of), known.last_day) AS s;
+                         FROM strata._layer_sizes_of(m, refreshed.definition, greatest(coalesce(known.first_day, m.as_of), least(known.last_day, strata._today(m)) - 3652),
+                             least(known.last_day, strata._today(m))) AS s;
         END IF;
     END LOOP;
 END
@@ -4251,37 +4312,6 @@ BEGIN
     RETURN format('model "%s" is refreshed by hand', m.name);
 END
 $$;
-/* </end connected objects> */
-
-/* <begin connected objects> */
--- src/lookalike.rs
--- requires:
---   last_events
-
--- Who is like the users of a layer: its centroid over all users first, then the distance of each.
-
-CREATE TYPE centroid;
-CREATE FUNCTION centroid_in(cstring) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_in_wrapper';
-CREATE FUNCTION centroid_out(centroid) RETURNS cstring IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_out_wrapper';
-CREATE FUNCTION centroid_recv(internal) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_recv_wrapper';
-CREATE FUNCTION centroid_send(centroid) RETURNS bytea IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'prediction_send_wrapper';
-CREATE TYPE centroid (
-    INPUT = centroid_in,
-    OUTPUT = centroid_out,
-    RECEIVE = centroid_recv,
-    SEND = centroid_send,
-    INTERNALLENGTH = VARIABLE,
-    STORAGE = extended
-);
-CREATE CAST (centroid AS json) WITH INOUT;
-CREATE CAST (centroid AS jsonb) WITH INOUT;
-
-CREATE FUNCTION centroid_agg_transition(bytea, record, model, text, date) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_transition';
-CREATE FUNCTION centroid_agg_combine(bytea, bytea) RETURNS bytea IMMUTABLE PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_combine';
-CREATE FUNCTION centroid_agg_final(bytea) RETURNS centroid IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', 'centroid_agg_final_wrapper';
-CREATE AGGREGATE centroid_agg(user_row record, model model, layer text, as_of date) (SFUNC = centroid_agg_transition, STYPE = bytea, SSPACE = 4096, FINALFUNC = centroid_agg_final, COMBINEFUNC = centroid_agg_combine, PARALLEL = SAFE);
-
-CREATE FUNCTION lookalike(user_row record, model model, centroid centroid, as_of date DEFAULT NULL, OUT similarity double precision, OUT distance double precision, OUT parts jsonb) IMMUTABLE PARALLEL SAFE COST 500 LANGUAGE c AS 'MODULE_PATHNAME', 'lookalike';
 /* </end connected objects> */
 
 /* <begin connected objects> */

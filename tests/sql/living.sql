@@ -298,6 +298,46 @@ SELECT activate('rfm', 3);
 SELECT drop_model('rfm');
 
 --
+-- Names in relations that are like those inside
+--
+CREATE TABLE public.k (user_id int PRIMARY KEY, f text, strata_user int);
+INSERT INTO public.k VALUES (1, 'x', 0), (2, 'y', 0);
+CREATE TABLE public.k_events (user_id int, d date);
+INSERT INTO public.k_events VALUES (3, '2024-05-01');
+SELECT users, captured_by FROM add_source('k_events', 'public.k_events', 'user_id', 'd', schema => 'public');
+SELECT create_model('k', '{"name": "k", "sources": ["k_events"], "attributes": {"f": "text"}, "layers": [{"name": "of_x", "when": "f = ''x''"}], "default": {"name": "rest"}}',
+    users => 'public.k', attributes => 'public.k', schema => 'public', time_zone => 'UTC');
+SELECT users, changes FROM refresh('k', '2024-01-01');
+-- who is not registered is there from his first event on
+SELECT user_id, layer, next_change FROM public.k_members ORDER BY user_id;
+DELETE FROM public.k WHERE user_id = 2;
+SELECT users, changes FROM refresh('k', '2024-01-02');
+SELECT drop_model('k');
+-- what happens in a partition before its first sync
+CREATE TABLE public.parts (uid int, d date) PARTITION BY LIST (uid);
+CREATE TABLE public.parts_1 PARTITION OF public.parts FOR VALUES IN (1, 2, 3);
+SELECT users FROM add_source('parts', 'public.parts', 'uid', 'd', schema => 'public');
+CREATE TABLE public.parts_2 PARTITION OF public.parts FOR VALUES IN (4, 5, 6);
+INSERT INTO public.parts VALUES (4, '2024-01-03'), (5, '2024-01-03');
+DELETE FROM public.parts_2 WHERE uid = 4;
+UPDATE public.parts_2 SET uid = 6;
+SELECT sync('parts');
+SELECT * FROM public.parts_ledger;
+SELECT * FROM verify('parts');
+-- a mark goes no further than to what is finite
+CREATE TABLE public.marked (n numeric, uid int, d date);
+INSERT INTO public.marked VALUES ('NaN', 1, '2024-01-01'), (1, 1, '2024-01-02');
+SELECT users FROM add_source('marked', 'public.marked', 'uid', 'd', "column" => 'n', margin => '0', schema => 'public');
+INSERT INTO public.marked VALUES (2, 2, '2024-01-03');
+SELECT sync('marked');
+SELECT * FROM verify('marked');
+-- refused
+ALTER TABLE public.marked ADD COLUMN uids int[];
+SELECT add_source('arrays', 'public.marked', 'uids', 'd', schema => 'public');
+SELECT count(drop_source(name)) FROM unnest(ARRAY['k_events', 'parts', 'marked']) AS name;
+DROP TABLE public.k, public.k_events, public.parts, public.marked;
+
+--
 -- Odd names
 --
 CREATE SCHEMA "Odd ""Shop";
