@@ -14,7 +14,7 @@ use crate::pg::json::jsonb;
 use crate::pg::varlena::{self, Out};
 use crate::predict::{ModelType, double_datum, out, read};
 
-::pgrx::extension_sql_file!("../sql/lookalike.sql", name = "lookalike", requires = ["last_events"]);
+::pgrx::extension_sql_file!("../sql/lookalike.sql", name = "lookalike", requires = ["expression"]);
 
 type CentroidOut = Out<ModelType<Centroid>>;
 
