@@ -17,3 +17,4 @@ pub mod money;
 pub mod patience;
 pub mod predict;
 pub mod score;
+pub mod statements;

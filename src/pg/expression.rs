@@ -9,6 +9,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
 use super::query::{only_member, type_name};
+use super::spi::{Settings, sqlstate};
 use crate::error::raise;
 
 /// An expression that may be put into a query of its relation.
@@ -81,12 +82,6 @@ fn refused(error: CaughtError) -> Result<RowExpression, Refusal> {
         }
         other => other.rethrow(),
     }
-}
-
-/// The five characters of an error code.
-fn sqlstate(code: PgSqlErrorCode) -> String {
-    // SAFETY: returns a NUL-terminated string in memory of its own, for any code.
-    unsafe { CStr::from_ptr(pg_sys::unpack_sql_state(code as i32)).to_string_lossy().into_owned() }
 }
 
 /// A relation with rows that the caller may read.
@@ -315,31 +310,22 @@ unsafe fn check_result(expression: *mut pg_sys::Node) -> Result<(), Refusal> {
     }
 }
 
-/// The text of an analysed expression, for any search path.
+/// The text of an analysed expression, for any search path and for the pinned settings. Casts that PostgreSQL put in stand in it:
+/// no function that somebody adds later fits its arguments better than the one that was meant.
 ///
 /// # Safety
 /// The expression was analysed with the relation as its only one.
 unsafe fn print(relation: pg_sys::Oid, expression: *mut pg_sys::Node) -> String {
     const UNPREFIXED: bool = false;
-    const WITHOUT_IMPLICIT_CASTS: bool = false;
-    // SAFETY: by the caller's word. The setting goes back with its nesting level, also after an error.
-    unsafe {
-        let level = pg_sys::NewGUCNestLevel();
-        pg_sys::set_config_option(
-            c"search_path".as_ptr(),
-            c"pg_catalog, pg_temp".as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
-            true,
-            0,
-            false,
-        );
+    const WITH_IMPLICIT_CASTS: bool = true;
+    let settings = Settings::pinned();
+    // SAFETY: by the caller's word.
+    let text = unsafe {
         let name: *const c_char = pg_sys::get_rel_name(relation);
         let context = pg_sys::deparse_context_for(name, relation);
-        let text = pg_sys::deparse_expression(expression, context, UNPREFIXED, WITHOUT_IMPLICIT_CASTS);
-        let text = CStr::from_ptr(text).to_string_lossy().into_owned();
-        pg_sys::AtEOXact_GUC(true, level);
-        text
-    }
+        let text = pg_sys::deparse_expression(expression, context, UNPREFIXED, WITH_IMPLICIT_CASTS);
+        CStr::from_ptr(text).to_string_lossy().into_owned()
+    };
+    settings.close();
+    text
 }

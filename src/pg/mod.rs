@@ -7,17 +7,20 @@
 //! * [`call`]: arguments of a call and what a call site keeps;
 //! * [`aggregate`]: transition states in memory that belongs to the executor;
 //! * [`window`]: the rows of a window function's partition;
+//! * [`catalog`]: what the catalog says of relations, owners and schemas;
 //! * [`composite`]: rows as values;
 //! * [`array`], [`json`]: arrays and `jsonb` as values;
 //! * [`row`]: rows of any type as arguments;
 //! * [`query`]: queries given as text: what they return, and running them;
 //! * [`expression`]: expressions for one row, given as text;
 //! * [`rows`]: the answer of a set-returning function;
+//! * [`spi`]: SQL run from inside a function, and the settings under which it is read;
 //! * [`spill`]: temporary files.
 
 pub mod aggregate;
 pub mod array;
 pub mod call;
+pub mod catalog;
 pub mod composite;
 pub mod date;
 pub mod expression;
@@ -26,6 +29,7 @@ pub mod numeric;
 pub mod query;
 pub mod row;
 pub mod rows;
+pub mod spi;
 pub mod spill;
 pub mod varlena;
 pub mod window;

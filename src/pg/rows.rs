@@ -5,6 +5,18 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use super::call::Call;
 use crate::error::raise;
 
+unsafe extern "C-unwind" {
+    /// Of tstoreReceiver.h; it sets fields and raises nothing.
+    fn SetTuplestoreDestReceiverParams(
+        receiver: *mut pg_sys::DestReceiver,
+        store: *mut pg_sys::Tuplestorestate,
+        memory: pg_sys::MemoryContext,
+        detoast: bool,
+        target: pg_sys::TupleDesc,
+        mismatch: *const std::ffi::c_char,
+    );
+}
+
 /// The answer of a running call: rows of the declared type, spilled to disk beyond work_mem.
 pub struct Rows {
     result: *mut pg_sys::ReturnSetInfo,
@@ -77,6 +89,21 @@ impl Rows {
                 pg_sys::MemoryContextReset(self.scratch);
                 pgrx::check_for_interrupts!();
             }
+        }
+    }
+
+    /// Where a statement can write rows of the declared types into the answer.
+    ///
+    /// # Safety
+    /// It is used while the answer is alive.
+    pub unsafe fn receiver(&self) -> *mut pg_sys::DestReceiver {
+        // SAFETY: the store and its description live as long as the calling statement.
+        unsafe {
+            let receiver = pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestTuplestore);
+            let memory = (*(*self.result).econtext).ecxt_per_query_memory;
+            let mismatch = c"the answer has other columns than declared".as_ptr();
+            SetTuplestoreDestReceiverParams(receiver, self.store, memory, false, self.described, mismatch);
+            receiver
         }
     }
 
