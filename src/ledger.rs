@@ -250,11 +250,7 @@ fn read(ledger: Option<LedgerIn<'_>>, day: Option<Date>, window_days: Option<i32
 
 /// Days from the last active day to as_of.
 #[pg_extern(sql = false)]
-fn recency(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: Option<i32>,
-) -> Option<i32> {
+fn recency(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<i32> {
     read(ledger, as_of, window_days).recency().map(days)
 }
 
@@ -278,72 +274,44 @@ fn monetary(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Opti
 
 /// Sum of the amounts that are not negative.
 #[pg_extern(sql = false)]
-fn gross_amount(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: Option<i32>,
-) -> Exact {
+fn gross_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Exact {
     Exact(read(ledger, as_of, window_days).gross_amount())
 }
 
 /// Sum of the negative amounts, as a positive number.
 #[pg_extern(sql = false)]
-fn credit_amount(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: Option<i32>,
-) -> Exact {
+fn credit_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Exact {
     Exact(read(ledger, as_of, window_days).credit_amount())
 }
 
 /// Net amount per event.
 #[pg_extern(sql = false)]
-fn average_amount(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: Option<i32>,
-) -> Option<AnyNumeric> {
+fn average_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<AnyNumeric> {
     let read = read(ledger, as_of, window_days);
     (read.frequency() > 0).then(|| numeric::divide(read.monetary(), read.frequency()))
 }
 
 /// Net amount of the first active day.
 #[pg_extern(sql = false)]
-fn first_amount(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: Option<i32>,
-) -> Option<Exact> {
+fn first_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<Exact> {
     read(ledger, as_of, window_days).first_amount().map(Exact)
 }
 
 /// First active day.
 #[pg_extern(sql = false)]
-fn first_day(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: Option<i32>,
-) -> Option<Date> {
+fn first_day(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<Date> {
     read(ledger, as_of, window_days).first_day().map(date::date)
 }
 
 /// Last active day.
 #[pg_extern(sql = false)]
-fn last_day(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: Option<i32>,
-) -> Option<Date> {
+fn last_day(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<Date> {
     read(ledger, as_of, window_days).last_day().map(date::date)
 }
 
 /// Days from the first active day to as_of.
 #[pg_extern(sql = false)]
-fn tenure(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: Option<i32>,
-) -> Option<i32> {
+fn tenure(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<i32> {
     read(ledger, as_of, window_days).tenure().map(days)
 }
 

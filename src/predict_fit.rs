@@ -2,8 +2,8 @@
 
 use pgrx::prelude::*;
 use strata_core::predict::{
-    BgBb, BgNbd, Counted, CountedPurchases, CountedSpending, GammaGamma, ParetoNbd, PredictError, Purchases,
-    Spending, Unit,
+    BgBb, BgNbd, Counted, CountedPurchases, CountedSpending, GammaGamma, ParetoNbd, PredictError, Purchases, Spending,
+    Unit,
 };
 use strata_core::score::{StateMut, StateRef};
 

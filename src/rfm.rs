@@ -170,11 +170,7 @@ fn rfm_code(scores: Option<ScoresIn>) -> Option<String> {
 
 /// The user's segment; NULL scores are the segment outside the map.
 #[pg_extern(sql = false)]
-fn rfm_segment(
-    scores: Option<ScoresIn>,
-    scheme: Option<&str>,
-    lang: Option<&str>,
-) -> &'static str {
+fn rfm_segment(scores: Option<ScoresIn>, scheme: Option<&str>, lang: Option<&str>) -> &'static str {
     let (scheme, lang) = (scheme_argument(scheme), lang_argument(lang));
     scheme.of_scores(self::scores(scores)).or_raise().label(lang)
 }

@@ -139,8 +139,7 @@ fn simulated_parameters_are_recovered() {
 /// What a reader may answer for any user.
 fn assert_sane(model: &impl PurchaseModel, user: &Purchases, horizon: f64) -> Result<(), TestCaseError> {
     let alive = model.p_alive(user);
-    let (expected, probability) =
-        (model.expected_purchases(horizon, user), model.purchase_probability(horizon, user));
+    let (expected, probability) = (model.expected_purchases(horizon, user), model.purchase_probability(horizon, user));
     prop_assert!((0.0..=1.0).contains(&alive), "p_alive {alive}");
     prop_assert!(expected >= 0.0 && expected.is_finite(), "expected {expected}");
     prop_assert!((0.0..=1.0).contains(&probability), "probability {probability}");

@@ -151,7 +151,10 @@ fn the_query_runs_in_parallel() {
     random_events(&mut client, 50_000);
     run(&mut client, "SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0");
     let plan: Vec<String> = client
-        .query("EXPLAIN (COSTS OFF) SELECT strata_internal.bulk_agg(user_id, at, amount, 'UTC', NULL, NULL) FROM events", &[])
+        .query(
+            "EXPLAIN (COSTS OFF) SELECT strata_internal.bulk_agg(user_id, at, amount, 'UTC', NULL, NULL) FROM events",
+            &[],
+        )
         .expect("a plan")
         .iter()
         .map(|row| row.get::<_, String>(0).trim().trim_start_matches("->  ").to_owned())
