@@ -12,6 +12,7 @@ mod last_events;
 mod layer;
 mod ledger;
 mod lifecycle;
+mod living;
 mod lookalike;
 mod model;
 mod pg;
