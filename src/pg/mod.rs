@@ -13,7 +13,9 @@
 //! * [`query`]: queries given as text: what they return, and running them;
 //! * [`expression`]: expressions for one row, given as text;
 //! * [`rows`]: the answer of a set-returning function;
-//! * [`spill`]: temporary files.
+//! * [`spill`]: temporary files;
+//! * [`trigger`], [`queue`], [`transition`]: a trigger's call, the table that it writes to, and the rows;
+//! * [`problem`]: expressions evaluated row by row, errors being answers.
 
 pub mod aggregate;
 pub mod array;
@@ -23,10 +25,14 @@ pub mod date;
 pub mod expression;
 pub mod json;
 pub mod numeric;
+//pub mod problem;
 pub mod query;
+pub mod queue;
 pub mod row;
 pub mod rows;
 pub mod spill;
+pub mod transition;
+pub mod trigger;
 pub mod varlena;
 pub mod window;
 pub mod zone;
