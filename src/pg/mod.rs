@@ -15,7 +15,9 @@
 //! * [`expression`]: expressions for one row, given as text;
 //! * [`rows`]: the answer of a set-returning function;
 //! * [`spi`]: SQL run from inside a function, and the settings under which it is read;
-//! * [`spill`]: temporary files.
+//! * [`spill`]: temporary files;
+//! * [`trigger`], [`queue`], [`transition`]: a trigger's call, the table that it writes to, and the rows;
+//! * [`problem`]: expressions evaluated row by row, errors being answers.
 
 pub mod aggregate;
 pub mod array;
@@ -27,10 +29,13 @@ pub mod expression;
 pub mod json;
 pub mod numeric;
 pub mod query;
+pub mod queue;
 pub mod row;
 pub mod rows;
 pub mod spi;
 pub mod spill;
+pub mod transition;
+pub mod trigger;
 pub mod varlena;
 pub mod window;
 pub mod zone;
