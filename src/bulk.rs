@@ -17,6 +17,7 @@ use crate::pg::call::Call;
 use crate::pg::date;
 use crate::pg::query::{self, Column, Described, describe, is_deterministic, literal, qualified_type_name, type_name};
 use crate::pg::rows::Rows;
+use crate::pg::snapshot::LockWaits;
 use crate::pg::spill::TempFile;
 use crate::pg::varlena;
 use crate::pg::zone::Zone;
@@ -317,6 +318,7 @@ pub fn build(
             Some("It can be bigint, integer, uuid or text, for example user_type => NULL::bigint.".to_owned()),
         )
     });
+    let waits = LockWaits::so_far();
     let Described { statement, columns, rows } = describe(query);
     let events = event_arguments(&columns, time_zone);
     let user_column = &columns[0];
@@ -352,6 +354,7 @@ pub fn build(
             "SELECT strata.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{statement}\n) AS events ({names})"
         ),
         parallel,
+        waits,
     );
     let building = waiting.take();
     if let Some(Building { guests: guests @ 1.., .. }) = building {

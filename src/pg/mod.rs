@@ -11,6 +11,7 @@
 //! * [`array`], [`json`]: arrays and `jsonb` as values;
 //! * [`row`]: rows of any type as arguments;
 //! * [`query`]: queries given as text: what they return, and running them;
+//! * [`snapshot`]: what they see;
 //! * [`expression`]: expressions for one row, given as text;
 //! * [`rows`]: the answer of a set-returning function;
 //! * [`spill`]: temporary files.
@@ -26,6 +27,7 @@ pub mod numeric;
 pub mod query;
 pub mod row;
 pub mod rows;
+pub mod snapshot;
 pub mod spill;
 pub mod varlena;
 pub mod window;
