@@ -15,6 +15,7 @@ use crate::error::{OrRaise, not_null, raise};
 use crate::event::EventColumns;
 use crate::pg::call::Call;
 use crate::pg::date;
+use crate::pg::own::is_ledger;
 use crate::pg::query::{self, Column, Described, describe, is_deterministic, literal, qualified_type_name, type_name};
 use crate::pg::rows::Rows;
 use crate::pg::snapshot::LockWaits;
@@ -103,9 +104,6 @@ impl User {
     }
 }
 
-/// How SQL calls the type of stored ledgers.
-const LEDGER: &str = "strata.ledger";
-
 const USER: usize = 1;
 const AT: usize = 2;
 const AS_OF: usize = 5;
@@ -146,7 +144,7 @@ impl Site {
                 None,
             )
         });
-        let events = match qualified_type_name(call.type_of(AT)) == LEDGER {
+        let events = match is_ledger(call.type_of(AT)) {
             true => None,
             false => Some(EventColumns::of(call, AT)),
         };
@@ -299,6 +297,9 @@ pub struct Users {
     user: User,
 }
 
+/// No amount, or no window. Every argument of the aggregate has its type, so that none has to be guessed.
+const NO_NUMBER: &str = "NULL::pg_catalog.int4";
+
 const SHAPE: &str =
     "The query returns (user, time [, amount]), for example: SELECT customer_id, ordered_at, amount FROM orders.";
 
@@ -339,11 +340,12 @@ pub fn build(
         _ => qualified_type_name(user_type),
     };
     let fold = match metrics {
-        None => "NULL, NULL".to_owned(),
+        None => format!("NULL::pg_catalog.date, {NO_NUMBER}"),
         Some((as_of, window_days)) => {
             // not the day's text, which PostgreSQL reads otherwise for years before 1
-            let window_days = window_days.map_or("NULL".to_owned(), |days| days.to_string());
-            format!("'2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) ({}), {window_days}", as_of.number())
+            let window_days = window_days.map_or(NO_NUMBER.to_owned(), |days| format!("({days})::pg_catalog.int4"));
+            let day = as_of.number();
+            format!("'2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) ({day})::pg_catalog.int4, {window_days}")
         }
     };
     let waiting = Waiting::start();
@@ -381,7 +383,7 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
     };
     let zone = time_zone.map_or("NULL::pg_catalog.text".to_owned(), |zone| {
         Zone::by_name(zone.as_bytes());
-        literal(zone)
+        format!("{}::pg_catalog.text", literal(zone))
     });
     match (time.type_oid, amount) {
         (pg_sys::DATEOID | pg_sys::TIMESTAMPOID, _) => {}
@@ -391,8 +393,8 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
             format!("column \"{}\" is a timestamp with time zone: where does a day begin?", time.name),
             Some("Name the time zone, for example time_zone => 'Asia/Shanghai'.".to_owned()),
         ),
-        (_, None) if qualified_type_name(time.type_oid) == LEDGER => {}
-        (_, Some(amount)) if qualified_type_name(time.type_oid) == LEDGER => raise(
+        (_, None) if is_ledger(time.type_oid) => {}
+        (_, Some(amount)) if is_ledger(time.type_oid) => raise(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             format!("column \"{}\" stands beside a ledger, which has its amounts in it", amount.name),
             Some(
@@ -409,7 +411,7 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
     // cast to what they are, without a domain
     let at = format!("at::{}", qualified_type_name(time.type_oid));
     let amount_type = match amount.map(|amount| (amount, amount.type_oid)) {
-        None => return format!("{at}, NULL::pg_catalog.int4, {zone}"),
+        None => return format!("{at}, {NO_NUMBER}, {zone}"),
         Some((_, same @ (pg_sys::NUMERICOID | pg_sys::INT8OID | pg_sys::INT4OID | pg_sys::FLOAT8OID))) => same,
         Some((_, pg_sys::INT2OID)) => pg_sys::INT4OID,
         Some((_, pg_sys::FLOAT4OID)) => pg_sys::FLOAT8OID,

@@ -9,6 +9,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
 use super::query::{only_member, type_name};
+use super::settings::pinned;
 use crate::error::raise;
 
 /// An expression that may be put into a query of its relation.
@@ -315,31 +316,18 @@ unsafe fn check_result(expression: *mut pg_sys::Node) -> Result<(), Refusal> {
     }
 }
 
-/// The text of an analysed expression, for any search path.
+/// The text of an analysed expression, for any search path and the settings that are pinned where it is read.
 ///
 /// # Safety
 /// The expression was analysed with the relation as its only one.
 unsafe fn print(relation: pg_sys::Oid, expression: *mut pg_sys::Node) -> String {
     const UNPREFIXED: bool = false;
     const WITHOUT_IMPLICIT_CASTS: bool = false;
-    // SAFETY: by the caller's word. The setting goes back with its nesting level, also after an error.
-    unsafe {
-        let level = pg_sys::NewGUCNestLevel();
-        pg_sys::set_config_option(
-            c"search_path".as_ptr(),
-            c"pg_catalog, pg_temp".as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
-            true,
-            0,
-            false,
-        );
+    // SAFETY: by the caller's word.
+    pinned(|| unsafe {
         let name: *const c_char = pg_sys::get_rel_name(relation);
         let context = pg_sys::deparse_context_for(name, relation);
         let text = pg_sys::deparse_expression(expression, context, UNPREFIXED, WITHOUT_IMPLICIT_CASTS);
-        let text = CStr::from_ptr(text).to_string_lossy().into_owned();
-        pg_sys::AtEOXact_GUC(true, level);
-        text
-    }
+        CStr::from_ptr(text).to_string_lossy().into_owned()
+    })
 }

@@ -10,8 +10,10 @@
 //! * [`composite`]: rows as values;
 //! * [`array`], [`json`]: arrays and `jsonb` as values;
 //! * [`row`]: rows of any type as arguments;
+//! * [`own`]: the extension's own types;
 //! * [`query`]: queries given as text: what they return, and running them;
 //! * [`snapshot`]: what they see;
+//! * [`settings`]: what is pinned where text is printed for later;
 //! * [`expression`]: expressions for one row, given as text;
 //! * [`rows`]: the answer of a set-returning function;
 //! * [`spill`]: temporary files.
@@ -24,9 +26,11 @@ pub mod date;
 pub mod expression;
 pub mod json;
 pub mod numeric;
+pub mod own;
 pub mod query;
 pub mod row;
 pub mod rows;
+pub mod settings;
 pub mod snapshot;
 pub mod spill;
 pub mod varlena;
