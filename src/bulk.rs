@@ -16,7 +16,9 @@ use crate::event::EventColumns;
 use crate::pg::call::Call;
 use crate::pg::date;
 use crate::pg::own::is_ledger;
-use crate::pg::query::{self, Column, Described, describe, is_deterministic, literal, qualified_type_name, type_name};
+use crate::pg::query::{
+    self, Column, Described, casts_by_another_role, describe, is_deterministic, literal, qualified_type_name, type_name,
+};
 use crate::pg::rows::Rows;
 use crate::pg::snapshot::LockWaits;
 use crate::pg::spill::TempFile;
@@ -331,6 +333,17 @@ pub fn build(
                 "Choose another in the query, as in: SELECT name COLLATE \"C\", ordered_at, amount FROM orders."
                     .to_owned(),
             ),
+        );
+    }
+    if casts_by_another_role(user_column.type_oid, user_type) {
+        raise(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!(
+                "column \"{}\" would be made a {} by another role's function",
+                user_column.name,
+                type_name(user_type)
+            ),
+            Some(format!("Where you trust it, cast {} in the query.", user_column.type_name())),
         );
     }
     let names = if columns.len() == 2 { "user_id, at" } else { "user_id, at, amount" };

@@ -40,7 +40,23 @@ pub fn qualified_type_name(type_oid: pg_sys::Oid) -> String {
     unsafe { CStr::from_ptr(pg_sys::format_type_be_qualified(type_oid)).to_string_lossy().into_owned() }
 }
 
-/// Text as an SQL literal.
+/// Whether a cast between two types would run a function that another role wrote, who is no superuser: whoever makes a type
+/// can give it any cast.
+pub fn casts_by_another_role(from: pg_sys::Oid, to: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups in the catalog; the tuple is of pg_proc, and is looked at before it is given back.
+    unsafe {
+        let mut function = pg_sys::InvalidOid;
+        pg_sys::find_coercion_pathway(to, from, pg_sys::CoercionContext::COERCION_EXPLICIT, &mut function);
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as c_int, function.into());
+        let Some(found) = tuple.as_ref() else { return false };
+        let row = found.t_data.cast::<u8>().add((*found.t_data).t_hoff.into());
+        let owner = (*row.cast::<pg_sys::FormData_pg_proc>()).proowner;
+        pg_sys::ReleaseSysCache(tuple);
+        owner != pg_sys::GetUserId() && !pg_sys::superuser_arg(owner)
+    }
+}
+
+/// Text as an SQL literal, whatever the settings.
 pub fn literal(text: &str) -> String {
     let quoted = match CString::new(text) {
         // SAFETY: a NUL-terminated string in, another out.

@@ -3,7 +3,7 @@
 
 use postgres::Client;
 use rand::prelude::*;
-use strata_tests::{analyst, fresh_database, run, superuser, value};
+use strata_tests::{analyst, fresh_database, refusal, run, superuser, value};
 
 /// Settings that could change how values and names are read, printed, planned or compared.
 const SETTINGS: [(&str, &[&str]); 22] = [
@@ -165,6 +165,54 @@ fn answers_do_not_depend_on_settings() {
             assert_eq!(&answer(&mut client, question), expected, "{question} under {settings}");
         }
     }
+}
+
+#[test]
+fn what_others_plant_in_public_is_not_run() {
+    let mut client = fresh_database("settings_planted");
+    fill(&mut client);
+    let expected: Vec<_> = QUESTIONS.iter().map(|question| answer(&mut client, question)).collect();
+    plant("settings_planted", "public");
+    for path in ["public, pg_catalog, strata", "public, strata"] {
+        run(&mut client, &format!("SET search_path = {path}"));
+        if path.starts_with("public, pg_catalog") {
+            assert_eq!(refusal(&mut client, "SELECT 1 = 1"), "P0001", "what is planted is on the path");
+        }
+        for (question, expected) in QUESTIONS.iter().zip(&expected) {
+            assert_eq!(&answer(&mut client, question), expected, "{question} along {path}");
+        }
+    }
+}
+
+#[test]
+fn a_cast_by_another_role_is_not_run() {
+    let mut client = fresh_database("settings_cast");
+    plant("settings_cast", "planted");
+    let mut administrator = superuser("settings_cast");
+    run(
+        &mut administrator,
+        "SET ROLE planter; CREATE TYPE planted.plan AS ENUM ('free', 'paid'); CREATE TYPE planted.tier AS ENUM ('free', 'paid');
+         CREATE FUNCTION planted.shown(planted.plan) RETURNS text LANGUAGE sql AS $$ SELECT CASE WHEN planted.planted() THEN 'x' END $$;
+         CREATE FUNCTION planted.counted(planted.plan) RETURNS bigint LANGUAGE sql AS $$ SELECT CASE WHEN planted.planted() THEN 1 END $$;
+         CREATE CAST (planted.plan AS text) WITH FUNCTION planted.shown(planted.plan);
+         CREATE CAST (planted.plan AS bigint) WITH FUNCTION planted.counted(planted.plan);
+         CREATE TABLE planted.events (u planted.plan, t planted.tier, at date);
+         INSERT INTO planted.events VALUES ('free', 'free', '2024-01-01'), ('paid', 'paid', '2024-01-01');
+         GRANT SELECT ON planted.events TO PUBLIC",
+    );
+    for call in [
+        "SELECT * FROM strata.ledgers('SELECT u, at FROM planted.events')",
+        "SELECT * FROM strata.ledgers('SELECT u, at FROM planted.events', NULL::bigint)",
+        "SELECT * FROM strata.rfm('SELECT u, at FROM planted.events', '2024-02-01')",
+        "SELECT * FROM strata.rfm_summary('SELECT u, at FROM planted.events', '2024-02-01')",
+    ] {
+        assert_eq!(refusal(&mut client, call), "42501", "{call}");
+    }
+    // the text that PostgreSQL itself makes of a value is no function of theirs
+    let plain = "SELECT count(*) FROM strata.ledgers('SELECT t, at FROM planted.events')";
+    assert_eq!(value::<i64>(&mut client, plain), 2);
+    // and what the caller writes is the caller's affair
+    assert_eq!(refusal(&mut client, "SELECT * FROM strata.ledgers('SELECT u::text, at FROM planted.events')"), "P0001");
 }
 
 #[test]
