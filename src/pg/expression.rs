@@ -143,7 +143,11 @@ unsafe fn look(relation: pg_sys::Oid, text: &CStr) -> Result<RowExpression, Refu
         let found = analyse(opened, text, parsed).and_then(|expression| {
             let columns = columns(relation, expression)?;
             check_result(expression)?;
-            Ok(RowExpression { canonical: print(relation, expression), type_id: pg_sys::exprType(expression), columns })
+            Ok(RowExpression {
+                canonical: print(relation, expression)?,
+                type_id: pg_sys::exprType(expression),
+                columns,
+            })
         });
         pg_sys::relation_close(opened, pg_sys::NoLock as i32);
         found
@@ -316,11 +320,12 @@ unsafe fn check_result(expression: *mut pg_sys::Node) -> Result<(), Refusal> {
     }
 }
 
-/// The text of an analysed expression, for any search path and the settings that are pinned where it is read.
+/// The text of an analysed expression, for any search path and the settings that are pinned where it is read; refused where it
+/// is not UTF-8, as an escape can make it in a database without an encoding.
 ///
 /// # Safety
 /// The expression was analysed with the relation as its only one.
-unsafe fn print(relation: pg_sys::Oid, expression: *mut pg_sys::Node) -> String {
+unsafe fn print(relation: pg_sys::Oid, expression: *mut pg_sys::Node) -> Result<String, Refusal> {
     const UNPREFIXED: bool = false;
     const WITHOUT_IMPLICIT_CASTS: bool = false;
     // SAFETY: by the caller's word.
@@ -328,6 +333,9 @@ unsafe fn print(relation: pg_sys::Oid, expression: *mut pg_sys::Node) -> String 
         let name: *const c_char = pg_sys::get_rel_name(relation);
         let context = pg_sys::deparse_context_for(name, relation);
         let text = pg_sys::deparse_expression(expression, context, UNPREFIXED, WITHOUT_IMPLICIT_CASTS);
-        CStr::from_ptr(text).to_string_lossy().into_owned()
+        match CStr::from_ptr(text).to_str() {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(Refusal::unfit("it holds bytes that are not UTF-8")),
+        }
     })
 }

@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_int};
 
 use pgrx::{PgSqlErrorCode, PgTupleDesc, pg_sys};
 
+use super::row::name_of;
 use super::snapshot::{LockWaits, NewSnapshot};
 use crate::error::raise;
 
@@ -120,7 +121,7 @@ fn describe_source<'a>(query: &'a str, source: &pg_sys::CachedPlanSource) -> Opt
         let columns = PgTupleDesc::from_pg_copy(source.resultDesc)
             .iter()
             .map(|attribute| Column {
-                name: attribute.name().to_owned(),
+                name: name_of(attribute),
                 type_oid: pg_sys::getBaseType(attribute.atttypid),
                 collation: attribute.attcollation,
             })
