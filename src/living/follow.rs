@@ -582,8 +582,8 @@ fn put_users_aside(door: &Door<'_>, source: &Source, rows: &str, users: Option<&
 
 /// Without notices: rows without a user are counted as guests here.
 fn quietly<T>(run: impl FnOnce() -> T) -> T {
-    let settings = crate::pg::spi::Settings::open();
-    crate::pg::spi::set(c"client_min_messages", c"warning");
+    let settings = crate::pg::settings::Settings::open();
+    crate::pg::settings::set(c"client_min_messages", c"warning");
     let answer = run();
     settings.close();
     answer

@@ -252,7 +252,7 @@ pub fn find(door: &Door<'_>, source: &mut Source) {
 /// Statements fire those of the relation that they name, so every partition has its own.
 pub fn attach(door: &Door<'_>, source: &Source, members: &[Member]) {
     // rows that were committed between the snapshot and the triggers would be seen by neither
-    let isolation = crate::pg::spi::setting(c"transaction_isolation");
+    let isolation = crate::pg::settings::setting(c"transaction_isolation");
     if isolation != "read committed" && isolation != "read uncommitted" {
         raise(
             PgSqlErrorCode::ERRCODE_ACTIVE_SQL_TRANSACTION,

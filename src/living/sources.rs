@@ -102,7 +102,7 @@ extern "C-unwind" fn living_add_source(fcinfo: pg_sys::FunctionCallInfo) -> pg_s
 /// The schema for generated tables: as given, as the setting `strata.schema` says, or the first on the search path.
 pub fn schema_argument(door: &Door<'_>, index: usize, what: &str) -> String {
     let named = door.name(index).or_else(|| {
-        let schema = crate::pg::spi::setting(c"strata.schema");
+        let schema = crate::pg::settings::setting(c"strata.schema");
         (!schema.is_empty()).then_some(schema)
     });
     named.or_else(|| door.path.first().and_then(|schema| catalog::schema_name(*schema))).unwrap_or_else(|| {
