@@ -25,7 +25,7 @@ pub mod date;
 pub mod expression;
 pub mod json;
 pub mod numeric;
-//pub mod problem;
+pub mod problem;
 pub mod query;
 pub mod queue;
 pub mod row;
