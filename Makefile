@@ -12,6 +12,7 @@ SHELL := /bin/bash
 DEBIAN_PG_CONFIG := /usr/lib/postgresql/15/bin/pg_config
 PG_CONFIG ?= $(if $(wildcard $(DEBIAN_PG_CONFIG))$(shell command -v apt-get),$(DEBIAN_PG_CONFIG),$(shell command -v pg_config))
 export PG_CONFIG
+export DESTDIR
 # Where pgrx looks for the server's headers, without cargo-pgrx and ~/.pgrx.
 export PGRX_PG_CONFIG_PATH = $(PG_CONFIG)
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -23,7 +24,7 @@ EXTENSIONDIR = $(shell $(PG_CONFIG) --sharedir)/extension
 FEATURES = --no-default-features --features pg$(PG_MAJOR)
 
 VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_strata.control)
-SCRIPT := sql/pg_strata--$(VERSION).sql
+SCRIPT := sql/install/pg_strata--$(VERSION).sql
 
 # Tests want to be linked soon rather than to run a little faster.
 CARGO_TEST = CARGO_PROFILE_RELEASE_LTO=off cargo test --release --no-fail-fast
@@ -52,20 +53,20 @@ test: install ## all tests; one SQL file: REGRESS=name
 bench: install ## benchmarks against the peers; SIZE= for more orders
 	scripts/cluster run --conf pg_test_config/bench.conf -- bench/run
 
-install: build ## build, and install into the server of PG_CONFIG
-	@scripts/install "$(CARGO_TARGET_DIR)/release/libpg_strata.so" $(SCRIPT) "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
+install: build schema-check ## build, and install into the server of PG_CONFIG (below DESTDIR, if that is set)
+	@scripts/install "$(CARGO_TARGET_DIR)/release/libpg_strata.so" "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
 
 lint: dependencies ## rustfmt and clippy, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets $(FEATURES) -- --deny warnings
 
-schema: build ## write the install script anew (for developers; fetches cargo-pgrx)
-	@scripts/schema $(FEATURES) >$(SCRIPT).new
+schema: ## put the install script together from sql/public and sql/internal
+	@scripts/assemble >$(SCRIPT).new
 	@mv $(SCRIPT).new $(SCRIPT)
 
-schema-check: build
-	@scripts/schema $(FEATURES) | diff -u $(SCRIPT) - || \
-		{ echo "$(SCRIPT) is not what the code says: run make schema, and commit it" >&2; exit 1; }
+schema-check:
+	@scripts/assemble | diff -u $(SCRIPT) - || \
+		{ echo "$(SCRIPT) is not what sql/ says: run make schema, and commit it" >&2; exit 1; }
 	@echo "$(SCRIPT) is up to date"
 
 build: dependencies

@@ -21,8 +21,6 @@ use crate::pg::spill::TempFile;
 use crate::pg::varlena;
 use crate::pg::zone::Zone;
 
-::pgrx::extension_sql_file!("../sql/bulk.sql", name = "bulk", requires = ["rfm_cuts_agg"]);
-
 // ---------------------------------------------------------------------------------------------------------------------
 // The aggregate: (state internal, user "any", at "any", amount "any", time_zone text, as_of date, window_days integer)
 
@@ -113,7 +111,7 @@ const AS_OF: usize = 5;
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn bulk_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/bulk.sql declares; the state is one of `state_of`'s.
+    // SAFETY: called by PostgreSQL as sql/internal/bulk_agg.sql declares; the state is one of `state_of`'s.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let site = call.kept(|| Site::of(&call));
@@ -349,7 +347,7 @@ pub fn build(
     let parallel = rows * EVENT_BYTES as f64 <= budget() as f64;
     query::run(
         &format!(
-            "SELECT strata.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{statement}\n) AS events ({names})"
+            "SELECT strata_internal.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{statement}\n) AS events ({names})"
         ),
         parallel,
     );
@@ -449,7 +447,7 @@ impl Users {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn ledgers(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/bulk.sql declares.
+    // SAFETY: called by PostgreSQL as sql/public/ledgers.sql declares.
     let call = unsafe { Call::new(fcinfo) };
     let mut rows = Rows::of(call);
     let time_zone = if call.type_of(1) == pg_sys::TEXTOID { 1 } else { 2 };

@@ -101,7 +101,7 @@ impl EventColumns {
 
     #[inline]
     fn zone(&mut self, call: &Call<'_>) -> &mut Zone {
-        // SAFETY: sql/ledger_agg.sql declares the argument as text.
+        // SAFETY: sql/internal/ledger_agg.sql declares the argument as text.
         let name = self
             .zone_argument
             .and_then(|argument| call.arg(argument))

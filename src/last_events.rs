@@ -10,8 +10,6 @@ use crate::pg::call::Call;
 use crate::pg::varlena::{self, In, Out, OwnType};
 use crate::score::c_string;
 
-::pgrx::extension_sql_file!("../sql/last_events.sql", name = "last_events", requires = ["predict"]);
-
 /// The SQL type `strata.last_events`.
 pub struct LastEventsType;
 
@@ -46,7 +44,7 @@ fn last_events_send(events: LastEventsIn<'_>) -> Vec<u8> {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn last_events_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/last_events.sql declares.
+    // SAFETY: called by PostgreSQL as sql/internal/last_events.sql declares.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let keep = not_null(call.arg(3), "keep", "For example keep => 5.").value() as i32;
@@ -90,7 +88,7 @@ unsafe fn merged(state: Option<pg_sys::Datum>, other: &LastEvents) -> pg_sys::Da
 }
 
 /// The kinds of the last events, in their order.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn event_kinds(events: LastEventsIn<'_>) -> Vec<String> {
     let events = LastEvents::from_bytes(events.bytes).or_raise();
     events.events().iter().map(|event| event.kind.clone()).collect()

@@ -21,8 +21,6 @@ use crate::pg::varlena;
 use crate::pg::{array, date};
 use crate::predict;
 
-::pgrx::extension_sql_file!("../sql/layer.sql", name = "layer", requires = ["rfm_job"]);
-
 /// What a call site keeps: the model that it read last, and where the columns of its rows go.
 struct Site {
     /// The model's bytes, and those of the argument that they came in.
@@ -334,7 +332,7 @@ impl Columns {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn layer_assign(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/layer.sql declares.
+    // SAFETY: called by PostgreSQL as sql/public/layer_assign.sql declares.
     unsafe {
         let call = Call::new(fcinfo);
         let layer = ask(&call, USUAL, Asked::Layers, |_, evaluation| {

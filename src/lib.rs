@@ -1,5 +1,6 @@
 //! The extension: one file for each SQL feature, thin. A feature unpacks datums, calls `strata_core`, packs the answer.
-//! Everything unsafe lives in [`pg`].
+//! Everything unsafe lives in [`pg`], but for the entry points that PostgreSQL calls.
+#![allow(unsafe_code)]
 
 mod bulk;
 mod calibrate;
@@ -11,7 +12,6 @@ mod last_events;
 mod layer;
 mod ledger;
 mod lifecycle;
-mod living;
 mod lookalike;
 mod model;
 mod pg;
@@ -27,15 +27,10 @@ mod walk;
 /// Runs when a backend loads the library.
 #[::pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::forgo_backtraces();
     strata_core::patience::set_check(check_for_interrupts);
 }
 
 fn check_for_interrupts() {
     ::pgrx::check_for_interrupts!();
 }
-
-// Types come first: every function below them may name them.
-::pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);
-
-// Comments come last: every object has one.
-::pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);

@@ -44,6 +44,24 @@ pub fn hash_bytes(bytes: &[u8], seed: i64) -> i64 {
     unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as i32, seed as u64) as i64 }
 }
 
+/// Settles that no error of ours carries a backtrace, whatever RUST_BACKTRACE says in the server's environment: pgrx would
+/// put it into the DETAIL that users see. The standard library reads the variables once, when a backtrace is first asked
+/// for; that is now, while they are not there.
+pub fn forgo_backtraces() {
+    const SWITCHES: [&str; 2] = ["RUST_LIB_BACKTRACE", "RUST_BACKTRACE"];
+    let before = SWITCHES.map(std::env::var_os);
+    // SAFETY: PostgreSQL loads libraries in a process of one thread; nobody else reads the environment meanwhile.
+    unsafe {
+        SWITCHES.into_iter().for_each(|switch| std::env::remove_var(switch));
+        let _ = std::backtrace::Backtrace::capture();
+        for (switch, value) in SWITCHES.into_iter().zip(before) {
+            if let Some(value) = value {
+                std::env::set_var(switch, value);
+            }
+        }
+    }
+}
+
 /// Declares functions with PostgreSQL's own calling convention ("version 1"), as PG_FUNCTION_INFO_V1 does in C; the
 /// argument is `pg_finfo_` and the function's name.
 macro_rules! declare {

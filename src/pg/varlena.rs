@@ -170,7 +170,7 @@ const fn returned(name: &'static str) -> Result<ReturnsRef, ReturnsError> {
     Ok(ReturnsRef::One(SqlMappingRef::literal(name)))
 }
 
-// SAFETY: both are what SQL calls T. "External": sql/types.sql creates the type, not the schema generator.
+// SAFETY: both are what SQL calls T. "External": sql/ creates the type, not the schema generator.
 unsafe impl<T: OwnType> SqlTranslatable for In<'_, T> {
     const TYPE_IDENT: &'static str = T::NAME;
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;
