@@ -40,7 +40,8 @@ fn last_events_send(events: LastEventsIn<'_>) -> Vec<u8> {
     events.bytes.to_vec()
 }
 
-/// Transition function of `last_events_agg`: (state, at timestamp, kind text, keep integer). Rows with a NULL are left out.
+/// Transition function of `last_events_agg`: (state, at timestamp, kind text, keep integer). Rows with a NULL are left out,
+/// or with a kind that is not UTF-8.
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn last_events_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
@@ -49,7 +50,7 @@ unsafe extern "C-unwind" fn last_events_transition(fcinfo: pg_sys::FunctionCallI
         let call = Call::of_aggregate(fcinfo);
         let keep = not_null(call.arg(3), "keep", "For example keep => 5.").value() as i32;
         let state = call.arg(0);
-        let (Some(at), Some(kind)) = (call.arg(1), varlena::text(call.arg(2))) else {
+        let (Some(at), Some(kind)) = (call.arg(1), call.arg(2).and_then(|kind| varlena::text_of_row(kind))) else {
             return state.unwrap_or_else(|| call.null());
         };
         let mut row = LastEvents::new(keep.into()).or_raise();

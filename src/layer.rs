@@ -15,7 +15,8 @@ use crate::model::{json_of, parsed};
 use crate::pg::call::Call;
 use crate::pg::composite::RowType;
 use crate::pg::json::jsonb;
-use crate::pg::query::{qualified_type_name, type_name};
+use crate::pg::own::is_ledger;
+use crate::pg::query::type_name;
 use crate::pg::row::{Column, Conversion, Row, RowShape, RowValues};
 use crate::pg::varlena;
 use crate::pg::{array, date};
@@ -242,7 +243,7 @@ impl Columns {
         let mut taken = Vec::new();
         for (source, name) in definition.sources.0.names().enumerate().filter(|(place, _)| needs.sources[*place]) {
             let Some(found) = column(name) else { missing(name, "a source") };
-            if qualified_type_name(found.base) != "strata.ledger" {
+            if !is_ledger(found.base) {
                 mismatch(found, "strata.ledger");
             }
             taken.push(Taken::Source { column: found.place, source });

@@ -4,6 +4,7 @@
 
 mod bulk;
 mod calibrate;
+mod capture;
 mod error;
 mod event;
 mod explain;
@@ -12,6 +13,7 @@ mod last_events;
 mod layer;
 mod ledger;
 mod lifecycle;
+mod living;
 mod lookalike;
 mod model;
 mod pg;
@@ -19,6 +21,7 @@ mod predict;
 mod predict_fit;
 mod rfm;
 mod rfm_job;
+//mod row_problem;
 mod score;
 mod walk;
 

@@ -2,4 +2,7 @@
 //! caller's path ([`registry`]), and runs the SQL of `strata_core::statements` as the caller, who owns what it touches.
 
 mod door;
+mod follow;
 mod registry;
+mod relation;
+mod sources;

@@ -9,7 +9,8 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
 use super::query::{only_member, type_name};
-use super::spi::{Settings, sqlstate};
+use super::settings::pinned;
+use super::spi::sqlstate;
 use crate::error::raise;
 
 /// An expression that may be put into a query of its relation.
@@ -137,7 +138,11 @@ unsafe fn look(relation: pg_sys::Oid, text: &CStr) -> Result<RowExpression, Refu
         let found = analyse(opened, text, parsed).and_then(|expression| {
             let columns = columns(relation, expression)?;
             check_result(expression)?;
-            Ok(RowExpression { canonical: print(relation, expression), type_id: pg_sys::exprType(expression), columns })
+            Ok(RowExpression {
+                canonical: print(relation, expression)?,
+                type_id: pg_sys::exprType(expression),
+                columns,
+            })
         });
         pg_sys::relation_close(opened, pg_sys::NoLock as i32);
         found
@@ -310,22 +315,23 @@ unsafe fn check_result(expression: *mut pg_sys::Node) -> Result<(), Refusal> {
     }
 }
 
-/// The text of an analysed expression, for any search path and for the pinned settings. Casts that PostgreSQL put in stand in it:
-/// no function that somebody adds later fits its arguments better than the one that was meant.
+/// The text of an analysed expression, for any search path and the settings that are pinned where it is read; refused where it
+/// is not UTF-8, as an escape can make it in a database without an encoding. Casts that PostgreSQL put in stand in it: no
+/// function that somebody adds later fits its arguments better than the one that was meant.
 ///
 /// # Safety
 /// The expression was analysed with the relation as its only one.
-unsafe fn print(relation: pg_sys::Oid, expression: *mut pg_sys::Node) -> String {
+unsafe fn print(relation: pg_sys::Oid, expression: *mut pg_sys::Node) -> Result<String, Refusal> {
     const UNPREFIXED: bool = false;
     const WITH_IMPLICIT_CASTS: bool = true;
-    let settings = Settings::pinned();
     // SAFETY: by the caller's word.
-    let text = unsafe {
+    pinned(|| unsafe {
         let name: *const c_char = pg_sys::get_rel_name(relation);
         let context = pg_sys::deparse_context_for(name, relation);
         let text = pg_sys::deparse_expression(expression, context, UNPREFIXED, WITH_IMPLICIT_CASTS);
-        CStr::from_ptr(text).to_string_lossy().into_owned()
-    };
-    settings.close();
-    text
+        match CStr::from_ptr(text).to_str() {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(Refusal::unfit("it holds bytes that are not UTF-8")),
+        }
+    })
 }

@@ -11,11 +11,16 @@
 //! * [`composite`]: rows as values;
 //! * [`array`], [`json`]: arrays and `jsonb` as values;
 //! * [`row`]: rows of any type as arguments;
+//! * [`own`]: the extension's own types;
 //! * [`query`]: queries given as text: what they return, and running them;
+//! * [`snapshot`]: what they see;
+//! * [`settings`]: what is pinned where text is printed, read and planned for others;
 //! * [`expression`]: expressions for one row, given as text;
 //! * [`rows`]: the answer of a set-returning function;
-//! * [`spi`]: SQL run from inside a function, and the settings under which it is read;
-//! * [`spill`]: temporary files.
+//! * [`spi`]: SQL run from inside a function;
+//! * [`spill`]: temporary files;
+//! * [`trigger`], [`queue`], [`transition`]: a trigger's call, the table that it writes to, and the rows;
+//! * [`problem`]: expressions evaluated row by row, errors being answers.
 
 pub mod aggregate;
 pub mod array;
@@ -26,11 +31,17 @@ pub mod date;
 pub mod expression;
 pub mod json;
 pub mod numeric;
+pub mod own;
 pub mod query;
+pub mod queue;
 pub mod row;
 pub mod rows;
+pub mod settings;
+pub mod snapshot;
 pub mod spi;
 pub mod spill;
+pub mod transition;
+pub mod trigger;
 pub mod varlena;
 pub mod window;
 pub mod zone;

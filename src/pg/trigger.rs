@@ -1,0 +1,129 @@
+//! A call of a trigger function: AFTER a statement, with what the statement did as transition tables.
+
+use std::ffi::CStr;
+
+use pgrx::{PgSqlErrorCode, PgTupleDesc, pg_sys};
+
+use crate::error::raise;
+
+/// What a statement does to a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Insert,
+    Update,
+    Delete,
+    Truncate,
+}
+
+/// A running call.
+#[derive(Clone, Copy)]
+pub struct TriggerCall<'a> {
+    data: &'a pg_sys::TriggerData,
+    trigger: &'a pg_sys::Trigger,
+    pub change: Change,
+    /// The function that is running.
+    pub function: pg_sys::Oid,
+}
+
+/// One column of a table, as it is stored.
+pub struct StoredColumn {
+    pub name: String,
+    pub type_id: pg_sys::Oid,
+    /// Its place among the values of a row.
+    pub place: usize,
+    pub by_value: bool,
+    pub length: i16,
+    /// Whether its values stand in the rows: those of a virtual column do not.
+    pub is_stored: bool,
+}
+
+fn protocol(message: String) -> ! {
+    raise(PgSqlErrorCode::ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, message, None)
+}
+
+impl<'a> TriggerCall<'a> {
+    /// The call of a trigger AFTER a statement with `arguments` arguments; any other raises 39P01, as PostgreSQL's own
+    /// trigger functions do.
+    ///
+    /// # Safety
+    /// `fcinfo` is the one that PostgreSQL passed to the function that is running.
+    pub unsafe fn of(fcinfo: pg_sys::FunctionCallInfo, name: &str, arguments: usize) -> TriggerCall<'a> {
+        // SAFETY: the context of a call is NULL or a node; that of a trigger tells everything about the call, and lives
+        // as long as it.
+        let (data, trigger) = unsafe {
+            let context = (*fcinfo).context;
+            if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+                protocol(format!("function \"{name}\" was not called by trigger manager"));
+            }
+            let data = &*context.cast::<pg_sys::TriggerData>();
+            (data, &*data.tg_trigger)
+        };
+        if data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER {
+            protocol(format!("function \"{name}\" must be fired AFTER a statement"));
+        }
+        if data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0 {
+            protocol(format!("function \"{name}\" must be fired for each STATEMENT"));
+        }
+        if trigger.tgnargs as usize != arguments {
+            protocol(format!("function \"{name}\" must be called with {arguments} arguments"));
+        }
+        let change = match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => Change::Insert,
+            pg_sys::TRIGGER_EVENT_UPDATE => Change::Update,
+            pg_sys::TRIGGER_EVENT_DELETE => Change::Delete,
+            _ => Change::Truncate,
+        };
+        let has_old = !data.tg_oldtable.is_null() || !matches!(change, Change::Update | Change::Delete);
+        let has_new = !data.tg_newtable.is_null() || !matches!(change, Change::Insert | Change::Update);
+        if !has_old || !has_new {
+            protocol(format!("function \"{name}\" must be fired by a trigger with transition tables (REFERENCING …)"));
+        }
+        // SAFETY: flinfo belongs to the call.
+        let function = unsafe { (*(*fcinfo).flinfo).fn_oid };
+        TriggerCall { data, trigger, change, function }
+    }
+
+    /// The trigger's own number.
+    pub fn trigger(&self) -> pg_sys::Oid {
+        self.trigger.tgoid
+    }
+
+    /// An argument of the trigger, as CREATE TRIGGER has it.
+    pub fn argument(&self, index: usize) -> &'a CStr {
+        assert!(index < self.trigger.tgnargs as usize);
+        // SAFETY: there are tgnargs NUL-terminated strings.
+        unsafe { CStr::from_ptr(*self.trigger.tgargs.add(index)) }
+    }
+
+    /// The table whose trigger this is; the statement has it open and locked.
+    pub fn relation(&self) -> pg_sys::Relation {
+        self.data.tg_relation
+    }
+
+    /// The rows that went, and those that came; NULL where the statement has none such.
+    pub fn transition_tables(&self) -> [*mut pg_sys::Tuplestorestate; 2] {
+        [self.data.tg_oldtable, self.data.tg_newtable]
+    }
+}
+
+/// The columns of an open table that are not dropped.
+///
+/// # Safety
+/// The table is open.
+pub unsafe fn columns_of(relation: pg_sys::Relation) -> Vec<StoredColumn> {
+    const VIRTUAL: u8 = b'v';
+    // SAFETY: by the caller's word; the description is not freed by this view of it.
+    let description = unsafe { PgTupleDesc::from_pg_unchecked((*relation).rd_att) };
+    let attributes = (0..description.len()).filter_map(|place| Some((place, description.get(place)?)));
+    let present = attributes.filter(|(_, attribute)| !attribute.attisdropped);
+    present
+        .map(|(place, attribute)| StoredColumn {
+            name: attribute.name().to_owned(),
+            type_id: attribute.atttypid,
+            place,
+            by_value: attribute.attbyval,
+            length: attribute.attlen,
+            is_stored: attribute.attgenerated as u8 != VIRTUAL,
+        })
+        .collect()
+}
