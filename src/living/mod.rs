@@ -3,6 +3,10 @@
 
 mod door;
 mod follow;
+mod models;
+mod refresh;
 mod registry;
 mod relation;
+mod schedule;
 mod sources;
+mod views;

@@ -107,6 +107,23 @@ impl Spi {
     /// Runs something in a subtransaction, which ends as it does: what went wrong with data is answered after it is undone;
     /// every other error goes on.
     pub fn attempt<T>(&self, run: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
+        self.attempt_but_for(is_of_data, run)
+    }
+
+    /// The same, where it is only of interest whether a model lacks what calibration makes.
+    pub fn attempt_before_calibration(&self, run: impl FnOnce()) {
+        let is_not_ready = |report: &ErrorReportWithLevel| sqlstate(report.sql_error_code()) == "55000";
+        let _ = self.attempt_but_for(is_not_ready, || {
+            run();
+            Ok(())
+        });
+    }
+
+    fn attempt_but_for<T>(
+        &self,
+        is_caught: fn(&ErrorReportWithLevel) -> bool,
+        run: impl FnOnce() -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
         // SAFETY: as PL/pgSQL does for a block with EXCEPTION: memory and resource owner go back to what they were.
         unsafe {
             let (memory, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
@@ -114,8 +131,8 @@ impl Spi {
             pg_sys::MemoryContextSwitchTo(memory);
             let answer = PgTryBuilder::new(AssertUnwindSafe(run))
                 .catch_others(|error| match error {
-                    CaughtError::PostgresError(report) if is_of_data(&report) => Err(Refused(report.message().to_owned())),
-                    CaughtError::ErrorReport(report) if is_of_data(&report) => Err(Refused(report.message().to_owned())),
+                    CaughtError::PostgresError(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
+                    CaughtError::ErrorReport(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
                     other => other.rethrow(),
                 })
                 .execute();
