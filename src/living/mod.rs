@@ -2,4 +2,11 @@
 //! caller's path ([`registry`]), and runs the SQL of `strata_core::statements` as the caller, who owns what it touches.
 
 mod door;
+mod follow;
+mod grants;
+mod readers;
 mod registry;
+mod schedule;
+mod status;
+mod upgrade;
+mod views;
