@@ -111,7 +111,7 @@ fn tags() -> Vec<Part> {
     vec![
         part(PartKind::Attributes, "attributes", source("customers", false), 4),
         part(PartKind::Ledger, "orders", source("orders", true), 11),
-        part(PartKind::Ledger, "visits", source("page views", true), 7),
+        part(PartKind::Ledger, "visits", source("visits", true), 7),
         part(PartKind::Users, "users", source("customers", false), 4),
     ]
 }

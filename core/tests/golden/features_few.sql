@@ -3,5 +3,5 @@ FROM (SELECT user_id FROM some) AS k
      LEFT JOIN LATERAL (SELECT "city", "points" FROM "shop"."customers" AS strata_attributes
                         WHERE strata_attributes.customer_id = k.user_id OFFSET 0) AS a ON true
      LEFT JOIN LATERAL (SELECT ledger FROM analytics.orders_ledger AS l WHERE l.user_id = k.user_id OFFSET 0) AS l2 ON true
-     LEFT JOIN LATERAL (SELECT ledger FROM analytics.page views_ledger AS l WHERE l.user_id = k.user_id OFFSET 0) AS l3 ON true
+     LEFT JOIN LATERAL (SELECT ledger FROM analytics.visits_ledger AS l WHERE l.user_id = k.user_id OFFSET 0) AS l3 ON true
      CROSS JOIN LATERAL (SELECT a."city", a."points", l2.ledger AS "orders", l3.ledger AS "visits") AS strata_row

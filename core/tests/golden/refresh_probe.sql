@@ -4,11 +4,11 @@ WITH examined AS MATERIALIZED (
     FROM (SELECT user_id, NULL::date AS first_day, NULL::text AS cause FROM analytics.care_members WHERE next_change <= '2024-03-02'::date
     UNION ALL SELECT user_id, first_day, cause FROM analytics.customers_changes WHERE sync_id > 4 AND user_id IS NOT NULL
     UNION ALL SELECT user_id, first_day, cause FROM analytics.orders_changes WHERE sync_id > 11 AND user_id IS NOT NULL
-    UNION ALL SELECT user_id, first_day, cause FROM analytics.page views_changes WHERE sync_id > 7 AND user_id IS NOT NULL
+    UNION ALL SELECT user_id, first_day, cause FROM analytics.visits_changes WHERE sync_id > 7 AND user_id IS NOT NULL
     UNION ALL SELECT user_id, first_day, cause FROM analytics.customers_changes WHERE sync_id > 4 AND user_id IS NOT NULL
     UNION ALL SELECT user_id, NULL, 'attribute' FROM unnest(ARRAY['17']::text[]::bigint[]) AS again (user_id)
     UNION ALL SELECT user_id, NULL, 'attribute' FROM analytics.care_members
-    UNION ALL SELECT user_id, NULL, 'attribute' FROM (SELECT user_id FROM analytics.orders_ledger UNION SELECT user_id FROM analytics.page views_ledger UNION SELECT DISTINCT customer_id AS user_id FROM "shop"."customers" WHERE (customer_id) IS NOT NULL) AS u) AS u WHERE user_id <> ALL (ARRAY['18']::text[]::bigint[]) AND hashtextextended(user_id::text, 0) & 3 = 3 GROUP BY user_id ORDER BY user_id
+    UNION ALL SELECT user_id, NULL, 'attribute' FROM (SELECT user_id FROM analytics.orders_ledger UNION SELECT user_id FROM analytics.visits_ledger UNION SELECT DISTINCT customer_id AS user_id FROM "shop"."customers" WHERE (customer_id) IS NOT NULL) AS u) AS u WHERE user_id <> ALL (ARRAY['18']::text[]::bigint[]) AND hashtextextended(user_id::text, 0) & 3 = 3 GROUP BY user_id ORDER BY user_id
 ), answers AS MATERIALIZED (
     SELECT user_id, day, layer, layers, scores, next_change, was_layer, was_layers,
            CASE WHEN layers IS DISTINCT FROM was_layers THEN CASE WHEN false AND day = start_day THEN 'backfill'
@@ -27,7 +27,7 @@ WITH examined AS MATERIALIZED (
 FROM (SELECT x.*, m.ctid AS place, m.layer AS before_layer, m.layers AS before_layers FROM examined AS x LEFT JOIN analytics.care_members AS m ON m.user_id = x.user_id) AS k
      LEFT JOIN (SELECT DISTINCT ON ((customer_id)) (customer_id) AS strata_user, "city", "points" FROM "shop"."customers" AS strata_attributes ORDER BY (customer_id), 2, 3) AS a ON a.strata_user = k.user_id
      LEFT JOIN analytics.orders_ledger AS l2 ON l2.user_id = k.user_id
-     LEFT JOIN analytics.page views_ledger AS l3 ON l3.user_id = k.user_id
+     LEFT JOIN analytics.visits_ledger AS l3 ON l3.user_id = k.user_id
      CROSS JOIN LATERAL (SELECT a."city", a."points", l2.ledger AS "orders", l3.ledger AS "visits") AS strata_row) AS u CROSS JOIN LATERAL (
                 SELECT w.day, w.layer, w.layers, w.scores, w.next_change
                 FROM unnest(CASE WHEN u.present_from <= '2024-03-02'::date
