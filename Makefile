@@ -12,6 +12,7 @@ SHELL := /bin/bash
 DEBIAN_PG_CONFIG := /usr/lib/postgresql/15/bin/pg_config
 PG_CONFIG ?= $(if $(wildcard $(DEBIAN_PG_CONFIG))$(shell command -v apt-get),$(DEBIAN_PG_CONFIG),$(shell command -v pg_config))
 export PG_CONFIG
+export DESTDIR
 # Where pgrx looks for the server's headers, without cargo-pgrx and ~/.pgrx.
 export PGRX_PG_CONFIG_PATH = $(PG_CONFIG)
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
@@ -23,7 +24,15 @@ EXTENSIONDIR = $(shell $(PG_CONFIG) --sharedir)/extension
 FEATURES = --no-default-features --features pg$(PG_MAJOR)
 
 VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_strata.control)
-SCRIPT := sql/pg_strata--$(VERSION).sql
+SCRIPT := sql/install/pg_strata--$(VERSION).sql
+
+# What is built: `release`, or `fast` where waiting for the compiler costs more than the queries.
+PROFILE ?= release
+LIBRARY = $(CARGO_TARGET_DIR)/$(PROFILE)/libpg_strata.so
+
+# What is tested: `core` (no server), `server` (all of tests/tests), or single files of tests/tests by name.
+TESTS ?= core server
+TEST_TARGETS = $(if $(filter server,$(TESTS)),,$(addprefix --test ,$(filter-out core,$(TESTS))))
 
 # Tests want to be linked soon rather than to run a little faster.
 CARGO_TEST = CARGO_PROFILE_RELEASE_LTO=off cargo test --release --no-fail-fast
@@ -43,34 +52,38 @@ demo-stop: ## stop the demo's server and remove its data
 	@scripts/cluster stop demo
 	@echo "== The demo's server is stopped"
 
-test: install ## all tests; one SQL file: REGRESS=name
+test: install ## all tests; some: TESTS="core regress"; one SQL file: REGRESS=name
+ifneq ($(filter core,$(TESTS)),)
 	@echo "== Testing the core (no server)"
 	$(CARGO_TEST) --package strata-core
+endif
+ifneq ($(filter-out core,$(TESTS)),)
 	@echo "== Testing the extension in $$($(PG_CONFIG) --version), in a throwaway cluster"
-	scripts/cluster run -- env $(CARGO_TEST) --package strata-tests
+	scripts/cluster run -- env $(CARGO_TEST) --package strata-tests $(TEST_TARGETS)
+endif
 
 bench: install ## benchmarks against the peers; SIZE= for more orders
 	scripts/cluster run --conf pg_test_config/bench.conf -- bench/run
 
-install: build ## build, and install into the server of PG_CONFIG
-	@scripts/install "$(CARGO_TARGET_DIR)/release/libpg_strata.so" $(SCRIPT) "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
+install: build schema-check ## build, and install into the server of PG_CONFIG (below DESTDIR, if that is set)
+	@scripts/install "$(LIBRARY)" "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
 
 lint: dependencies ## rustfmt and clippy, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets $(FEATURES) -- --deny warnings
 
-schema: build ## write the install script anew (for developers; fetches cargo-pgrx)
-	@scripts/schema $(FEATURES) >$(SCRIPT).new
+schema: ## put the install script together from sql/public and sql/internal
+	@scripts/assemble >$(SCRIPT).new
 	@mv $(SCRIPT).new $(SCRIPT)
 
-schema-check: build
-	@scripts/schema $(FEATURES) | diff -u $(SCRIPT) - || \
-		{ echo "$(SCRIPT) is not what the code says: run make schema, and commit it" >&2; exit 1; }
+schema-check:
+	@scripts/assemble | diff -u $(SCRIPT) - || \
+		{ echo "$(SCRIPT) is not what sql/ says: run make schema, and commit it" >&2; exit 1; }
 	@echo "$(SCRIPT) is up to date"
 
 build: dependencies
 	@echo "== Building for $$($(PG_CONFIG) --version) (the first time takes a minute or two)"
-	cargo build --release --package pg_strata $(FEATURES)
+	cargo build --profile $(PROFILE) --package pg_strata $(FEATURES)
 
 dependencies:
 	@scripts/dependencies

@@ -46,7 +46,7 @@ PREDICTIONS = [
     alone("predict_fit", "BG/NBD fit, 1 M customers", fit("bgnbd", "customers"), asked_seconds=3.0),
     alone("predict_alive", "p_alive()", read("p_alive(bgnbd, x, t_x, t)"), asked_users=1e6),
     alone("predict_expected", "expected_purchases(), 90 days", read("expected_purchases(bgnbd, 90, x, t_x, t)"), asked_users=1e6),
-    alone("predict_probability", "probability_of_purchase(), 90 days", read("probability_of_purchase(bgnbd, 90, x, t_x, t)"),
+    alone("predict_probability", "purchase_probability(), 90 days", read("purchase_probability(bgnbd, 90, x, t_x, t)"),
           asked_users=1e6),
 ]
 

@@ -15,13 +15,15 @@ use crate::error::{OrRaise, not_null, raise};
 use crate::event::EventColumns;
 use crate::pg::call::Call;
 use crate::pg::date;
-use crate::pg::query::{self, Column, Described, describe, is_deterministic, literal, qualified_type_name, type_name};
+use crate::pg::own::is_ledger;
+use crate::pg::query::{
+    self, Column, Described, casts_by_another_role, describe, is_deterministic, literal, qualified_type_name, type_name,
+};
 use crate::pg::rows::Rows;
+use crate::pg::snapshot::LockWaits;
 use crate::pg::spill::TempFile;
 use crate::pg::varlena;
 use crate::pg::zone::Zone;
-
-::pgrx::extension_sql_file!("../sql/bulk.sql", name = "bulk", requires = ["rfm_cuts_agg"]);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The aggregate: (state internal, user "any", at "any", amount "any", time_zone text, as_of date, window_days integer)
@@ -102,9 +104,6 @@ impl User {
     }
 }
 
-/// How SQL calls the type of stored ledgers.
-const LEDGER: &str = "strata.ledger";
-
 const USER: usize = 1;
 const AT: usize = 2;
 const AS_OF: usize = 5;
@@ -113,7 +112,7 @@ const AS_OF: usize = 5;
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn bulk_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/bulk.sql declares; the state is one of `state_of`'s.
+    // SAFETY: called by PostgreSQL as sql/internal/bulk_agg.sql declares; the state is one of `state_of`'s.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let site = call.kept(|| Site::of(&call));
@@ -145,7 +144,7 @@ impl Site {
                 None,
             )
         });
-        let events = match qualified_type_name(call.type_of(AT)) == LEDGER {
+        let events = match is_ledger(call.type_of(AT)) {
             true => None,
             false => Some(EventColumns::of(call, AT)),
         };
@@ -298,6 +297,9 @@ pub struct Users {
     user: User,
 }
 
+/// No amount, or no window. Every argument of the aggregate has its type, so that none has to be guessed.
+const NO_NUMBER: &str = "NULL::pg_catalog.int4";
+
 const SHAPE: &str =
     "The query returns (user, time [, amount]), for example: SELECT customer_id, ordered_at, amount FROM orders.";
 
@@ -317,6 +319,7 @@ pub fn build(
             Some("It can be bigint, integer, uuid or text, for example user_type => NULL::bigint.".to_owned()),
         )
     });
+    let waits = LockWaits::so_far();
     let Described { statement, columns, rows } = describe(query);
     let events = event_arguments(&columns, time_zone);
     let user_column = &columns[0];
@@ -330,6 +333,17 @@ pub fn build(
             ),
         );
     }
+    if casts_by_another_role(user_column.type_oid, user_type) {
+        raise(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!(
+                "column \"{}\" would be made a {} by another role's function",
+                user_column.name,
+                type_name(user_type)
+            ),
+            Some(format!("Where you trust it, cast {} in the query.", user_column.type_name())),
+        );
+    }
     let names = if columns.len() == 2 { "user_id, at" } else { "user_id, at, amount" };
     // a text can be made of an integer once for each user, instead of once for each row
     let key_type = match (user, User::of(user_column.type_oid)) {
@@ -337,11 +351,12 @@ pub fn build(
         _ => qualified_type_name(user_type),
     };
     let fold = match metrics {
-        None => "NULL, NULL".to_owned(),
+        None => format!("NULL::pg_catalog.date, {NO_NUMBER}"),
         Some((as_of, window_days)) => {
             // not the day's text, which PostgreSQL reads otherwise for years before 1
-            let window_days = window_days.map_or("NULL".to_owned(), |days| days.to_string());
-            format!("'2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) ({}), {window_days}", as_of.number())
+            let window_days = window_days.map_or(NO_NUMBER.to_owned(), |days| format!("({days})::pg_catalog.int4"));
+            let day = as_of.number();
+            format!("'2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) ({day})::pg_catalog.int4, {window_days}")
         }
     };
     let waiting = Waiting::start();
@@ -349,9 +364,10 @@ pub fn build(
     let parallel = rows * EVENT_BYTES as f64 <= budget() as f64;
     query::run(
         &format!(
-            "SELECT strata.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{statement}\n) AS events ({names})"
+            "SELECT strata_internal.bulk_agg(user_id::{key_type}, {events}, {fold}) FROM (\n{statement}\n) AS events ({names})"
         ),
         parallel,
+        waits,
     );
     let building = waiting.take();
     if let Some(Building { guests: guests @ 1.., .. }) = building {
@@ -378,7 +394,7 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
     };
     let zone = time_zone.map_or("NULL::pg_catalog.text".to_owned(), |zone| {
         Zone::by_name(zone.as_bytes());
-        literal(zone)
+        format!("{}::pg_catalog.text", literal(zone))
     });
     match (time.type_oid, amount) {
         (pg_sys::DATEOID | pg_sys::TIMESTAMPOID, _) => {}
@@ -388,8 +404,8 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
             format!("column \"{}\" is a timestamp with time zone: where does a day begin?", time.name),
             Some("Name the time zone, for example time_zone => 'Asia/Shanghai'.".to_owned()),
         ),
-        (_, None) if qualified_type_name(time.type_oid) == LEDGER => {}
-        (_, Some(amount)) if qualified_type_name(time.type_oid) == LEDGER => raise(
+        (_, None) if is_ledger(time.type_oid) => {}
+        (_, Some(amount)) if is_ledger(time.type_oid) => raise(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             format!("column \"{}\" stands beside a ledger, which has its amounts in it", amount.name),
             Some(
@@ -406,7 +422,7 @@ fn event_arguments(columns: &[Column], time_zone: Option<&str>) -> String {
     // cast to what they are, without a domain
     let at = format!("at::{}", qualified_type_name(time.type_oid));
     let amount_type = match amount.map(|amount| (amount, amount.type_oid)) {
-        None => return format!("{at}, NULL::pg_catalog.int4, {zone}"),
+        None => return format!("{at}, {NO_NUMBER}, {zone}"),
         Some((_, same @ (pg_sys::NUMERICOID | pg_sys::INT8OID | pg_sys::INT4OID | pg_sys::FLOAT8OID))) => same,
         Some((_, pg_sys::INT2OID)) => pg_sys::INT4OID,
         Some((_, pg_sys::FLOAT4OID)) => pg_sys::FLOAT8OID,
@@ -449,7 +465,7 @@ impl Users {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn ledgers(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/bulk.sql declares.
+    // SAFETY: called by PostgreSQL as sql/public/ledgers.sql declares.
     let call = unsafe { Call::new(fcinfo) };
     let mut rows = Rows::of(call);
     let time_zone = if call.type_of(1) == pg_sys::TEXTOID { 1 } else { 2 };

@@ -10,8 +10,6 @@ use crate::pg::aggregate::{self, Growing};
 use crate::pg::call::Call;
 use crate::score::wanted;
 
-::pgrx::extension_sql_file!("../sql/calibrate_agg.sql", name = "calibrate_agg", requires = ["layer"]);
-
 /// Argument places: (state, user_row record, model, as_of).
 const ARGUMENTS: Arguments = Arguments { row: 1, model: 2, as_of: 3 };
 
@@ -30,7 +28,7 @@ impl Growing for CalibrationGrowing {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn calibrate_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/calibrate_agg.sql declares.
+    // SAFETY: called by PostgreSQL as sql/internal/calibrate_agg.sql declares.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         not_null(call.arg(ARGUMENTS.model), "model", "For example strata.preset('rfm_eleven').");

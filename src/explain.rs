@@ -11,8 +11,6 @@ use crate::pg::json::jsonb;
 use crate::pg::varlena;
 use crate::rfm::lang_argument;
 
-::pgrx::extension_sql_file!("../sql/explain.sql", name = "explain", requires = ["calibrate_agg"]);
-
 /// Asks for something that needs the ways into the layers, which are made once for a call site.
 ///
 /// # Safety
@@ -36,7 +34,7 @@ unsafe fn ask_ways<R>(
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn explain(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/explain.sql declares.
+    // SAFETY: called by PostgreSQL as sql/public/explain.sql declares.
     unsafe {
         let call = Call::new(fcinfo);
         let explained = ask_ways(&call, USUAL, |model, ways, facts, as_of| {

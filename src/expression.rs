@@ -8,13 +8,11 @@ use crate::pg::expression;
 use crate::pg::rows::Rows;
 use crate::pg::varlena;
 
-::pgrx::extension_sql_file!("../sql/expression.sql", name = "expression", requires = ["walk"]);
-
 /// `row_expression(relation, expression, what)`: the expression as it is safe to put into a query, its type and its columns.
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn row_expression(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/expression.sql declares, without NULLs.
+    // SAFETY: called by PostgreSQL as sql/internal/row_expression.sql declares, without NULLs.
     unsafe {
         let call = Call::new(fcinfo);
         let (Some(relation), Some(text), Some(what)) =

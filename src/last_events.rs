@@ -10,8 +10,6 @@ use crate::pg::call::Call;
 use crate::pg::varlena::{self, In, Out, OwnType};
 use crate::score::c_string;
 
-::pgrx::extension_sql_file!("../sql/last_events.sql", name = "last_events", requires = ["predict"]);
-
 /// The SQL type `strata.last_events`.
 pub struct LastEventsType;
 
@@ -42,16 +40,17 @@ fn last_events_send(events: LastEventsIn<'_>) -> Vec<u8> {
     events.bytes.to_vec()
 }
 
-/// Transition function of `last_events_agg`: (state, at timestamp, kind text, keep integer). Rows with a NULL are left out.
+/// Transition function of `last_events_agg`: (state, at timestamp, kind text, keep integer). Rows with a NULL are left out,
+/// or with a kind that is not UTF-8.
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn last_events_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/last_events.sql declares.
+    // SAFETY: called by PostgreSQL as sql/internal/last_events.sql declares.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let keep = not_null(call.arg(3), "keep", "For example keep => 5.").value() as i32;
         let state = call.arg(0);
-        let (Some(at), Some(kind)) = (call.arg(1), varlena::text(call.arg(2))) else {
+        let (Some(at), Some(kind)) = (call.arg(1), call.arg(2).and_then(|kind| varlena::text_of_row(kind))) else {
             return state.unwrap_or_else(|| call.null());
         };
         let mut row = LastEvents::new(keep.into()).or_raise();
@@ -90,7 +89,7 @@ unsafe fn merged(state: Option<pg_sys::Datum>, other: &LastEvents) -> pg_sys::Da
 }
 
 /// The kinds of the last events, in their order.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn event_kinds(events: LastEventsIn<'_>) -> Vec<String> {
     let events = LastEvents::from_bytes(events.bytes).or_raise();
     events.events().iter().map(|event| event.kind.clone()).collect()

@@ -15,13 +15,12 @@ use crate::model::{json_of, parsed};
 use crate::pg::call::Call;
 use crate::pg::composite::RowType;
 use crate::pg::json::jsonb;
-use crate::pg::query::{qualified_type_name, type_name};
+use crate::pg::own::is_ledger;
+use crate::pg::query::type_name;
 use crate::pg::row::{Column, Conversion, Row, RowShape, RowValues};
 use crate::pg::varlena;
 use crate::pg::{array, date};
 use crate::predict;
-
-::pgrx::extension_sql_file!("../sql/layer.sql", name = "layer", requires = ["rfm_job"]);
 
 /// What a call site keeps: the model that it read last, and where the columns of its rows go.
 struct Site {
@@ -244,7 +243,7 @@ impl Columns {
         let mut taken = Vec::new();
         for (source, name) in definition.sources.0.names().enumerate().filter(|(place, _)| needs.sources[*place]) {
             let Some(found) = column(name) else { missing(name, "a source") };
-            if qualified_type_name(found.base) != "strata.ledger" {
+            if !is_ledger(found.base) {
                 mismatch(found, "strata.ledger");
             }
             taken.push(Taken::Source { column: found.place, source });
@@ -334,7 +333,7 @@ impl Columns {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn layer_assign(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/layer.sql declares.
+    // SAFETY: called by PostgreSQL as sql/public/layer_assign.sql declares.
     unsafe {
         let call = Call::new(fcinfo);
         let layer = ask(&call, USUAL, Asked::Layers, |_, evaluation| {

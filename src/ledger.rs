@@ -82,8 +82,6 @@ fn ledger_send(ledger: LedgerIn<'_>) -> Vec<u8> {
 // ---------------------------------------------------------------------------------------------------------------------
 // Aggregates
 
-::pgrx::extension_sql_file!("../sql/ledger_agg.sql", name = "ledger_agg");
-
 impl Growing for LedgerType {
     const SMALLEST: usize = SMALLEST_OPEN;
 
@@ -102,7 +100,7 @@ const AT: usize = 1;
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn ledger_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL with its own fcinfo, as sql/ledger_agg.sql declares; argument 0 is the state.
+    // SAFETY: called by PostgreSQL with its own fcinfo, as sql/internal/ledger_agg.sql declares; argument 0 is the state.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let Some(at) = call.arg(AT) else {
@@ -154,26 +152,8 @@ crate::pg::declare!(pg_finfo_ledger_agg_transition, pg_finfo_ledger_merge);
 // ---------------------------------------------------------------------------------------------------------------------
 // Algebra and order
 
-::pgrx::extension_sql_file!(
-    "../sql/ledger_operators.sql",
-    name = "ledger_operators",
-    requires = [
-        ledger_plus,
-        ledger_minus,
-        ledger_eq,
-        ledger_ne,
-        ledger_lt,
-        ledger_le,
-        ledger_gt,
-        ledger_ge,
-        ledger_cmp,
-        ledger_hash,
-        ledger_hash_extended
-    ]
-);
-
 /// Everything of both ledgers; a missing one is empty.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_plus(a: Option<LedgerIn<'_>>, b: Option<LedgerIn<'_>>) -> Option<LedgerOut> {
     if a.is_none() && b.is_none() {
         return None;
@@ -182,7 +162,7 @@ fn ledger_plus(a: Option<LedgerIn<'_>>, b: Option<LedgerIn<'_>>) -> Option<Ledge
 }
 
 /// The first ledger without the second; a missing one is empty.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_minus(a: Option<LedgerIn<'_>>, b: Option<LedgerIn<'_>>) -> Option<LedgerOut> {
     if a.is_none() && b.is_none() {
         return None;
@@ -191,7 +171,7 @@ fn ledger_minus(a: Option<LedgerIn<'_>>, b: Option<LedgerIn<'_>>) -> Option<Ledg
 }
 
 /// The days from_day ..= to_day; NULL or infinity leaves an end open.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn clip(ledger: Option<LedgerIn<'_>>, from_day: Option<Date>, to_day: Option<Date>) -> Option<LedgerOut> {
     let ledger = ledger?;
     let from = from_day.filter(|from| !from.is_neg_infinity());
@@ -206,7 +186,7 @@ fn clip(ledger: Option<LedgerIn<'_>>, from_day: Option<Date>, to_day: Option<Dat
 }
 
 /// The earliest day on which the two ledgers differ; a missing one is empty.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn first_difference(a: Option<LedgerIn<'_>>, b: Option<LedgerIn<'_>>) -> Option<Date> {
     Sealed::new(a).get().first_difference(Sealed::new(b).get()).or_raise().map(date::date)
 }
@@ -215,47 +195,47 @@ fn compare(a: LedgerIn<'_>, b: LedgerIn<'_>) -> std::cmp::Ordering {
     ledger::sealed(a.bytes).or_raise().cmp(&ledger::sealed(b.bytes).or_raise())
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_eq(a: LedgerIn<'_>, b: LedgerIn<'_>) -> bool {
     compare(a, b).is_eq()
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_ne(a: LedgerIn<'_>, b: LedgerIn<'_>) -> bool {
     compare(a, b).is_ne()
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_lt(a: LedgerIn<'_>, b: LedgerIn<'_>) -> bool {
     compare(a, b).is_lt()
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_le(a: LedgerIn<'_>, b: LedgerIn<'_>) -> bool {
     compare(a, b).is_le()
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_gt(a: LedgerIn<'_>, b: LedgerIn<'_>) -> bool {
     compare(a, b).is_gt()
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_ge(a: LedgerIn<'_>, b: LedgerIn<'_>) -> bool {
     compare(a, b).is_ge()
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_cmp(a: LedgerIn<'_>, b: LedgerIn<'_>) -> i32 {
     compare(a, b) as i32
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_hash(ledger: LedgerIn<'_>) -> i32 {
     ledger_hash_extended(ledger, 0) as i32
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn ledger_hash_extended(ledger: LedgerIn<'_>, seed: i64) -> i64 {
     crate::pg::hash_bytes(&ledger::sealed(ledger.bytes).or_raise(), seed)
 }
@@ -269,101 +249,69 @@ fn read(ledger: Option<LedgerIn<'_>>, day: Option<Date>, window_days: Option<i32
 }
 
 /// Days from the last active day to as_of.
-#[pg_extern(immutable, parallel_safe)]
-fn recency(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: default!(Option<i32>, "NULL"),
-) -> Option<i32> {
+#[pg_extern(sql = false)]
+fn recency(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<i32> {
     read(ledger, as_of, window_days).recency().map(days)
 }
 
 /// Number of events.
-#[pg_extern(immutable, parallel_safe)]
-fn frequency(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> i64 {
+#[pg_extern(sql = false)]
+fn frequency(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> i64 {
     read(ledger, as_of, window_days).frequency()
 }
 
 /// Number of days with an event.
-#[pg_extern(immutable, parallel_safe)]
-fn active_days(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> i32 {
+#[pg_extern(sql = false)]
+fn active_days(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> i32 {
     read(ledger, as_of, window_days).active_days()
 }
 
 /// Net amount: gross less credits.
-#[pg_extern(immutable, parallel_safe)]
-fn monetary(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: default!(Option<i32>, "NULL")) -> Exact {
+#[pg_extern(sql = false)]
+fn monetary(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Exact {
     Exact(read(ledger, as_of, window_days).monetary())
 }
 
 /// Sum of the amounts that are not negative.
-#[pg_extern(immutable, parallel_safe)]
-fn gross_amount(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: default!(Option<i32>, "NULL"),
-) -> Exact {
+#[pg_extern(sql = false)]
+fn gross_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Exact {
     Exact(read(ledger, as_of, window_days).gross_amount())
 }
 
 /// Sum of the negative amounts, as a positive number.
-#[pg_extern(immutable, parallel_safe)]
-fn credit_amount(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: default!(Option<i32>, "NULL"),
-) -> Exact {
+#[pg_extern(sql = false)]
+fn credit_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Exact {
     Exact(read(ledger, as_of, window_days).credit_amount())
 }
 
 /// Net amount per event.
-#[pg_extern(immutable, parallel_safe)]
-fn average_amount(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: default!(Option<i32>, "NULL"),
-) -> Option<AnyNumeric> {
+#[pg_extern(sql = false)]
+fn average_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<AnyNumeric> {
     let read = read(ledger, as_of, window_days);
     (read.frequency() > 0).then(|| numeric::divide(read.monetary(), read.frequency()))
 }
 
 /// Net amount of the first active day.
-#[pg_extern(immutable, parallel_safe)]
-fn first_amount(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: default!(Option<i32>, "NULL"),
-) -> Option<Exact> {
+#[pg_extern(sql = false)]
+fn first_amount(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<Exact> {
     read(ledger, as_of, window_days).first_amount().map(Exact)
 }
 
 /// First active day.
-#[pg_extern(immutable, parallel_safe)]
-fn first_day(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: default!(Option<i32>, "NULL"),
-) -> Option<Date> {
+#[pg_extern(sql = false)]
+fn first_day(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<Date> {
     read(ledger, as_of, window_days).first_day().map(date::date)
 }
 
 /// Last active day.
-#[pg_extern(immutable, parallel_safe)]
-fn last_day(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: default!(Option<i32>, "NULL"),
-) -> Option<Date> {
+#[pg_extern(sql = false)]
+fn last_day(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<Date> {
     read(ledger, as_of, window_days).last_day().map(date::date)
 }
 
 /// Days from the first active day to as_of.
-#[pg_extern(immutable, parallel_safe)]
-fn tenure(
-    ledger: Option<LedgerIn<'_>>,
-    as_of: Option<Date>,
-    window_days: default!(Option<i32>, "NULL"),
-) -> Option<i32> {
+#[pg_extern(sql = false)]
+fn tenure(ledger: Option<LedgerIn<'_>>, as_of: Option<Date>, window_days: Option<i32>) -> Option<i32> {
     read(ledger, as_of, window_days).tenure().map(days)
 }
 
@@ -374,7 +322,7 @@ fn days(difference: i64) -> i32 {
 }
 
 /// The ledger day by day.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn entries(
     ledger: LedgerIn<'_>,
 ) -> TableIterator<

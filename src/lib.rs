@@ -1,8 +1,10 @@
 //! The extension: one file for each SQL feature, thin. A feature unpacks datums, calls `strata_core`, packs the answer.
-//! Everything unsafe lives in [`pg`].
+//! Everything unsafe lives in [`pg`], but for the entry points that PostgreSQL calls.
+#![allow(unsafe_code)]
 
 mod bulk;
 mod calibrate;
+mod capture;
 mod error;
 mod event;
 mod explain;
@@ -19,7 +21,9 @@ mod predict;
 mod predict_fit;
 mod rfm;
 mod rfm_job;
+mod row_problem;
 mod score;
+mod settings;
 mod walk;
 
 ::pgrx::pg_module_magic!(name, version);
@@ -27,15 +31,11 @@ mod walk;
 /// Runs when a backend loads the library.
 #[::pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::forgo_backtraces();
     strata_core::patience::set_check(check_for_interrupts);
+    settings::define();
 }
 
 fn check_for_interrupts() {
     ::pgrx::check_for_interrupts!();
 }
-
-// Types come first: every function below them may name them.
-::pgrx::extension_sql_file!("../sql/types.sql", name = "types", bootstrap);
-
-// Comments come last: every object has one.
-::pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);

@@ -12,13 +12,13 @@ use crate::ledger::{LedgerIn, Sealed};
 use crate::pg::date;
 
 /// The stage of a user with these orders and visits; every threshold is an option.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn lifecycle_stage(
     orders: Option<LedgerIn<'_>>,
     visits: Option<LedgerIn<'_>>,
     registered: Option<Date>,
     as_of: Option<Date>,
-    options: default!(Option<JsonB>, "'{}'"),
+    options: Option<JsonB>,
 ) -> String {
     let as_of = date::as_of(as_of);
     let options = not_null(options, "options", "For example options => '{\"churned_days\": 90}'.");

@@ -14,8 +14,6 @@ use crate::pg::json::jsonb;
 use crate::pg::varlena::{self, Out};
 use crate::predict::{ModelType, double_datum, out, read};
 
-::pgrx::extension_sql_file!("../sql/lookalike.sql", name = "lookalike", requires = ["expression"]);
-
 type CentroidOut = Out<ModelType<Centroid>>;
 
 #[pg_extern(sql = false)]
@@ -45,7 +43,7 @@ impl Growing for CentroidFixed {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn centroid_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/lookalike.sql declares.
+    // SAFETY: called by PostgreSQL as sql/internal/centroid.sql declares.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         not_null(call.arg(ARGUMENTS.model), "model", "For example strata.preset('five_layer').");
@@ -101,7 +99,7 @@ fn centroid_agg_final(state: &[u8]) -> CentroidOut {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn lookalike(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/lookalike.sql declares.
+    // SAFETY: called by PostgreSQL as sql/public/lookalike.sql declares.
     unsafe {
         let call = Call::new(fcinfo);
         let Some(centroid) = call.arg(2) else { return call.null() };

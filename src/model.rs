@@ -89,49 +89,43 @@ fn model_send(model: ModelIn<'_>) -> Vec<u8> {
     json_of(model.bytes).as_bytes().to_vec()
 }
 
-::pgrx::extension_sql_file!(
-    "../sql/model_operators.sql",
-    name = "model_operators",
-    requires = ["explain", model_eq, model_ne, model_hash, model_hash_extended]
-);
-
 /// Whether two models are the same, calibration included.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn model_eq(a: ModelIn<'_>, b: ModelIn<'_>) -> bool {
     a.bytes == b.bytes
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn model_ne(a: ModelIn<'_>, b: ModelIn<'_>) -> bool {
     a.bytes != b.bytes
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn model_hash(model: ModelIn<'_>) -> i32 {
     model_hash_extended(model, 0) as i32
 }
 
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn model_hash_extended(model: ModelIn<'_>, seed: i64) -> i64 {
     crate::pg::hash_bytes(model.bytes, seed)
 }
 
 /// The same model with other values of its parameters.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn set_parameters(model: ModelIn<'_>, parameters: Jsonb) -> ModelOut {
     out(&parsed(model.bytes).with_parameters(&Named::from_json(&parameters.0).or_raise()).or_raise())
 }
 
 /// A model that comes with the extension, with other values of its parameters where these are given.
-#[pg_extern(immutable, parallel_safe)]
-fn preset(name: &str, parameters: default!(Jsonb, "'{}'")) -> ModelOut {
+#[pg_extern(sql = false)]
+fn preset(name: &str, parameters: Jsonb) -> ModelOut {
     let parameters = Named::from_json(&parameters.0).or_raise();
     out(&model::preset(name).and_then(|preset| preset.with_parameters(&parameters)).or_raise())
 }
 
 /// The models that come with the extension, with what each needs.
 #[allow(clippy::type_complexity)] // the schema generator reads the columns here
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn presets() -> TableIterator<
     'static,
     (
@@ -168,7 +162,7 @@ fn presets() -> TableIterator<
 }
 
 /// What the author of a model should know: layers that never match, overlap or leave users out, and more.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn model_check(
     model: ModelIn<'_>,
 ) -> TableIterator<
@@ -182,14 +176,14 @@ fn model_check(
 }
 
 /// The model in words, for those who work with its layers.
-#[pg_extern(immutable, parallel_safe)]
-fn describe(model: ModelIn<'_>, lang: default!(&str, "'en'")) -> String {
+#[pg_extern(sql = false)]
+fn describe(model: ModelIn<'_>, lang: &str) -> String {
     model::describe(&parsed(model.bytes), lang_argument(Some(lang)))
 }
 
 /// The layers of a model in their order, the default last.
 #[allow(clippy::type_complexity)] // as above
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn model_layers(
     model: ModelIn<'_>,
 ) -> TableIterator<

@@ -19,8 +19,6 @@ use crate::pg::date;
 use crate::pg::varlena::{self, In, Out, OwnType};
 use crate::score::c_string;
 
-::pgrx::extension_sql_file!("../sql/predict.sql", name = "predict", requires = ["model_operators"]);
-
 // ---------------------------------------------------------------------------------------------------------------------
 // The types: text in storage, as it is printed
 
@@ -169,7 +167,7 @@ unsafe fn summary_argument(call: &Call<'_>, first: usize) -> Option<PurchaseSumm
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn purchase_summary(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/predict.sql declares: (ledger, date), answering (integer, integer, integer,
+    // SAFETY: called by PostgreSQL as sql/public/predict.sql declares: (ledger, date), answering (integer, integer, integer,
     // double precision).
     unsafe {
         let call = Call::new(fcinfo);
@@ -188,7 +186,7 @@ unsafe extern "C-unwind" fn purchase_summary(fcinfo: pg_sys::FunctionCallInfo) -
 /// A reader without a horizon: (model, user…).
 ///
 /// # Safety
-/// Called by PostgreSQL as sql/predict.sql declares.
+/// Called by PostgreSQL as sql/public/predict.sql declares.
 unsafe fn read_now<M: Model + PurchaseModel + 'static>(
     fcinfo: pg_sys::FunctionCallInfo,
     answer: impl Fn(&M, &Purchases) -> f64,
@@ -208,7 +206,7 @@ unsafe fn read_now<M: Model + PurchaseModel + 'static>(
 /// A reader with a horizon: (model, horizon, user…).
 ///
 /// # Safety
-/// Called by PostgreSQL as sql/predict.sql declares.
+/// Called by PostgreSQL as sql/public/predict.sql declares.
 unsafe fn read_ahead<M: Model + PurchaseModel + 'static>(
     fcinfo: pg_sys::FunctionCallInfo,
     answer: impl Fn(&M, f64, &Purchases) -> f64,
@@ -230,7 +228,7 @@ unsafe fn read_ahead<M: Model + PurchaseModel + 'static>(
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn bgnbd_p_alive(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: as sql/predict.sql declares.
+    // SAFETY: as sql/public/predict.sql declares.
     unsafe { read_now(fcinfo, BgNbd::p_alive) }
 }
 
@@ -271,30 +269,30 @@ unsafe extern "C-unwind" fn bgbb_expected_purchases(fcinfo: pg_sys::FunctionCall
 
 #[pg_guard]
 #[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn bgnbd_probability_of_purchase(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn bgnbd_purchase_probability(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as above.
-    unsafe { read_ahead(fcinfo, BgNbd::probability_of_purchase) }
+    unsafe { read_ahead(fcinfo, BgNbd::purchase_probability) }
 }
 
 #[pg_guard]
 #[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn pareto_nbd_probability_of_purchase(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn pareto_nbd_purchase_probability(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as above.
-    unsafe { read_ahead(fcinfo, ParetoNbd::probability_of_purchase) }
+    unsafe { read_ahead(fcinfo, ParetoNbd::purchase_probability) }
 }
 
 #[pg_guard]
 #[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn bgbb_probability_of_purchase(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+unsafe extern "C-unwind" fn bgbb_purchase_probability(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: as above.
-    unsafe { read_ahead(fcinfo, BgBb::probability_of_purchase) }
+    unsafe { read_ahead(fcinfo, BgBb::purchase_probability) }
 }
 
 /// `expected_amount(gamma_gamma, x, mean_amount)` or `(gamma_gamma, ledger, as_of)`.
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn expected_amount(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: as sql/predict.sql declares: the last argument is a double precision or a date.
+    // SAFETY: as sql/public/predict.sql declares: the last argument is a double precision or a date.
     unsafe {
         let call = Call::new(fcinfo);
         let user = call.arg(1).map(|x| Spending::new(x.value() as i64, call.arg(2).map(double)).or_raise());
@@ -309,7 +307,7 @@ unsafe extern "C-unwind" fn expected_amount(fcinfo: pg_sys::FunctionCallInfo) ->
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn ledger_expected_amount(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: as sql/predict.sql declares.
+    // SAFETY: as sql/public/predict.sql declares.
     unsafe {
         let call = Call::new(fcinfo);
         let user = user_argument(&call, 1, true);
@@ -326,10 +324,10 @@ struct Values<M> {
     amounts: Kept<GammaGamma>,
 }
 
-/// `customer_lifetime_value(purchases, amounts, horizon_days, discount_rate, margin, discounting, user…)`.
+/// `lifetime_value(purchases, amounts, horizon_days, discount_rate, margin, discounting, user…)`.
 ///
 /// # Safety
-/// Called by PostgreSQL as sql/predict.sql declares.
+/// Called by PostgreSQL as sql/public/predict.sql declares.
 unsafe fn value<M: Model + PurchaseModel + 'static>(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     const USER: usize = 5;
     // SAFETY: by the caller's word; the last argument is the discounting, and of arity 8 the user is a ledger and a day.
@@ -368,7 +366,7 @@ fn discounting_argument(name: Option<&str>) -> Discounting {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn bgnbd_lifetime_value(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: as sql/predict.sql declares.
+    // SAFETY: as sql/public/predict.sql declares.
     unsafe { value::<BgNbd>(fcinfo) }
 }
 
@@ -379,12 +377,6 @@ unsafe extern "C-unwind" fn pareto_nbd_lifetime_value(fcinfo: pg_sys::FunctionCa
     unsafe { value::<ParetoNbd>(fcinfo) }
 }
 
-/// Lifetime value over acquisition cost; NULL where the cost is 0.
-#[pg_extern(immutable, parallel_safe)]
-fn ltv_to_cac(ltv: f64, cac: f64) -> Option<f64> {
-    predict::ltv_to_cac(ltv, cac)
-}
-
 crate::pg::declare!(
     pg_finfo_purchase_summary,
     pg_finfo_bgnbd_p_alive,
@@ -393,9 +385,9 @@ crate::pg::declare!(
     pg_finfo_bgnbd_expected_purchases,
     pg_finfo_pareto_nbd_expected_purchases,
     pg_finfo_bgbb_expected_purchases,
-    pg_finfo_bgnbd_probability_of_purchase,
-    pg_finfo_pareto_nbd_probability_of_purchase,
-    pg_finfo_bgbb_probability_of_purchase,
+    pg_finfo_bgnbd_purchase_probability,
+    pg_finfo_pareto_nbd_purchase_probability,
+    pg_finfo_bgbb_purchase_probability,
     pg_finfo_expected_amount,
     pg_finfo_ledger_expected_amount,
     pg_finfo_bgnbd_lifetime_value,

@@ -1,20 +1,17 @@
-//! Fits of purchase models: `strata.bgnbd_fit_agg` and the like, and the check on a hold-out period.
+//! Fits of purchase models: `strata.bgnbd_fit_agg` and the like.
 
 use pgrx::prelude::*;
 use strata_core::predict::{
-    BgBb, BgNbd, Counted, CountedPurchases, CountedSpending, GammaGamma, HoldOut, ParetoNbd, PredictError, Purchases,
-    Spending, Unit,
+    BgBb, BgNbd, Counted, CountedPurchases, CountedSpending, GammaGamma, ParetoNbd, PredictError, Purchases, Spending,
+    Unit,
 };
 use strata_core::score::{StateMut, StateRef};
 
-use crate::error::{OrRaise, not_null, raise};
-use crate::ledger::Sealed;
+use crate::error::{OrRaise, raise};
 use crate::pg::aggregate::{self, Growing};
 use crate::pg::call::Call;
-use crate::pg::date;
-use crate::pg::json::Jsonb;
-use crate::pg::varlena::{self, Out};
-use crate::predict::{ModelType, double, model_argument, out};
+use crate::pg::varlena::Out;
+use crate::predict::{ModelType, double, out};
 use crate::score::{combine, name_argument, wanted};
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -49,7 +46,7 @@ fn weight_argument(call: &Call<'_>, index: usize) -> u64 {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn purchases_fit_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/predict.sql declares; argument 5 is a text.
+    // SAFETY: called by PostgreSQL as sql/internal/fit_agg.sql declares; argument 5 is a text.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let unit = name_argument(&call, 5, "unit", "day").parse::<Unit>().or_raise();
@@ -121,7 +118,7 @@ impl Growing for SpendingGrowing {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn gamma_gamma_fit_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/predict.sql declares.
+    // SAFETY: called by PostgreSQL as sql/internal/fit_agg.sql declares.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let (Some(x), count @ 1..) = (call.arg(1), weight_argument(&call, 3)) else {
@@ -155,80 +152,9 @@ fn gamma_gamma_fit_final(state: &[u8]) -> Option<Out<ModelType<GammaGamma>>> {
     GammaGamma::fit(&users).or_raise().map(|model| out(&model))
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The check: (state bytea, ledger, model bgnbd, calibration_end date, holdout_end date)
-
-struct HoldOutFixed;
-
-impl Growing for HoldOutFixed {
-    const SMALLEST: usize = 0;
-
-    fn move_to(_: &mut [u8], _: &mut [u8]) {
-        unreachable!("a hold-out state keeps its size")
-    }
-}
-
-/// Transition function of `bgnbd_holdout`. Rows with a NULL ledger are left out.
-#[pg_guard]
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn bgnbd_holdout_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/predict.sql declares.
-    unsafe {
-        let call = Call::of_aggregate(fcinfo);
-        let day = |index: usize, name: &str| {
-            let day = not_null(call.arg(index), name, "For example DATE '2011-09-30'.");
-            date::day(pgrx::datum::Date::from_pg_epoch_days(day.value() as i32), name)
-        };
-        let period = (day(3, "calibration_end"), day(4, "holdout_end"));
-        let size = HoldOut::len(period.0, period.1).or_raise();
-        let model = not_null(
-            model_argument::<BgNbd>(&call, 2),
-            "model",
-            "Fit one to the ledgers as of calibration_end, with bgnbd_fit_agg.",
-        );
-        let Some(ledger) = call.arg(1) else {
-            return call.arg(0).unwrap_or_else(|| call.null());
-        };
-        let sealed = Sealed::of_bytes(varlena::bytes_of(ledger));
-        aggregate::advance_from::<HoldOutFixed>(
-            call.arg(0),
-            size,
-            |bytes| {
-                HoldOut::create(bytes, period.0, period.1);
-            },
-            |bytes| {
-                let mut sums = HoldOut::open(bytes).or_raise();
-                sums.require(period).or_raise();
-                sums.add(model, sealed.get()).or_raise();
-                None
-            },
-        )
-    }
-}
-
-/// Combine function of `bgnbd_holdout`.
-#[pg_guard]
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn bgnbd_holdout_combine(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    let merge = |bytes: &mut [u8], other: &[u8]| {
-        HoldOut::open(bytes).and_then(|mut sums| sums.merge(other)).or_raise();
-        None
-    };
-    // SAFETY: called by PostgreSQL with two states.
-    unsafe { aggregate::combine::<HoldOutFixed>(fcinfo, merge) }
-}
-
-#[pg_extern(sql = false)]
-fn bgnbd_holdout_final(state: &[u8]) -> Jsonb {
-    let mut state = state.to_vec();
-    Jsonb(HoldOut::open(&mut state).or_raise().finish().to_json())
-}
-
 crate::pg::declare!(
     pg_finfo_purchases_fit_transition,
     pg_finfo_purchases_fit_combine,
     pg_finfo_gamma_gamma_fit_transition,
-    pg_finfo_gamma_gamma_fit_combine,
-    pg_finfo_bgnbd_holdout_transition,
-    pg_finfo_bgnbd_holdout_combine
+    pg_finfo_gamma_gamma_fit_combine
 );

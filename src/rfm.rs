@@ -54,8 +54,6 @@ fn rfm_cuts_send(cuts: RfmCutsIn<'_>) -> Vec<u8> {
 // ---------------------------------------------------------------------------------------------------------------------
 // The aggregate: (state bytea, recency integer, frequency bigint, monetary numeric [, bins [, ties]])
 
-::pgrx::extension_sql_file!("../sql/rfm_cuts_agg.sql", name = "rfm_cuts_agg", requires = ["cuts_agg"]);
-
 struct RfmCutsGrowing;
 
 impl Growing for RfmCutsGrowing {
@@ -70,7 +68,7 @@ impl Growing for RfmCutsGrowing {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn rfm_cuts_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/rfm_cuts_agg.sql declares.
+    // SAFETY: called by PostgreSQL as sql/internal/rfm_cuts.sql declares.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let config = RfmConfig {
@@ -139,7 +137,7 @@ struct Scoring {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn rfm_score(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/rfm_cuts_agg.sql declares: (integer, bigint, numeric, rfm_cuts), strict.
+    // SAFETY: called by PostgreSQL as sql/public/rfm_score.sql declares: (integer, bigint, numeric, rfm_cuts), strict.
     let call = unsafe { Call::new(fcinfo) };
     let (Some(recency), Some(frequency), Some(monetary), Some(cuts)) =
         (call.arg(0), call.arg(1), call.arg(2), call.arg(3))
@@ -165,32 +163,28 @@ fn scores(argument: Option<ScoresIn>) -> Option<RfmScores> {
 }
 
 /// The scores as digits, such as '555'.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn rfm_code(scores: Option<ScoresIn>) -> Option<String> {
     self::scores(scores).map(RfmScores::code)
 }
 
 /// The user's segment; NULL scores are the segment outside the map.
-#[pg_extern(immutable, parallel_safe)]
-fn rfm_segment(
-    scores: Option<ScoresIn>,
-    scheme: default!(Option<&str>, "'eleven'"),
-    lang: default!(Option<&str>, "'en'"),
-) -> &'static str {
+#[pg_extern(sql = false)]
+fn rfm_segment(scores: Option<ScoresIn>, scheme: Option<&str>, lang: Option<&str>) -> &'static str {
     let (scheme, lang) = (scheme_argument(scheme), lang_argument(lang));
     scheme.of_scores(self::scores(scores)).or_raise().label(lang)
 }
 
 /// The user's group of eight; any NULL value is a prospect.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn rfm_group(
     recency: Option<i32>,
     frequency: Option<i64>,
     monetary: Option<Exact>,
     cuts: Option<RfmCutsIn<'_>>,
-    split: default!(Option<&str>, "'score_mean'"),
-    lang: default!(Option<&str>, "'en'"),
-    fixed: default!(Option<pgrx::datum::Array<'_, AnyNumeric>>, "NULL"),
+    split: Option<&str>,
+    lang: Option<&str>,
+    fixed: Option<pgrx::datum::Array<'_, AnyNumeric>>,
 ) -> &'static str {
     let lang = lang_argument(lang);
     let split = not_null(split, "split", "For example split => 'score_mean'.");

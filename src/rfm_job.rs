@@ -18,8 +18,6 @@ use crate::pg::rows::Rows;
 use crate::pg::varlena;
 use crate::rfm::{lang_argument, scheme_argument};
 
-::pgrx::extension_sql_file!("../sql/rfm_job.sql", name = "rfm_job", requires = ["bulk"]);
-
 /// The arguments of a call: (query, as_of, time_zone, bins, ties, scheme, lang, window_days), with the user's type, of
 /// which only the type is wanted, as a third or as a last one.
 struct Job<'a> {
@@ -144,7 +142,7 @@ fn reserve<T>(column: &mut Vec<T>, more: usize) {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn rfm(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/rfm_job.sql declares.
+    // SAFETY: called by PostgreSQL as sql/public/rfm.sql declares.
     let (call, job) = unsafe {
         let call = Call::new(fcinfo);
         (call, Job::of(&call))
@@ -191,7 +189,7 @@ struct Sums {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn rfm_summary(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/rfm_job.sql declares.
+    // SAFETY: called by PostgreSQL as sql/public/rfm.sql declares.
     let (call, job) = unsafe {
         let call = Call::new(fcinfo);
         (call, Job::of(&call))

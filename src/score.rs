@@ -57,8 +57,6 @@ pub fn c_string(text: String) -> CString {
 // ---------------------------------------------------------------------------------------------------------------------
 // The aggregate: (state bytea, value numeric [, bins [, ties [, best]]])
 
-::pgrx::extension_sql_file!("../sql/cuts_agg.sql", name = "cuts_agg", requires = ["ledger_agg"]);
-
 /// The state of an aggregate of cuts starts with room for no entry; the first push grows it.
 pub struct CutsGrowing;
 
@@ -104,7 +102,7 @@ pub fn bins_argument(call: &Call<'_>, index: usize) -> Bins {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn cuts_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/cuts_agg.sql declares; argument 0 is the state, 1 a numeric, 3 and 4 text.
+    // SAFETY: called by PostgreSQL as sql/internal/cuts.sql declares; argument 0 is the state, 1 a numeric, 3 and 4 text.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         let config = CutsConfig {
@@ -164,7 +162,7 @@ crate::pg::declare!(pg_finfo_cuts_agg_transition, pg_finfo_cuts_agg_combine, pg_
 // Readers
 
 /// The score of a value by cuts: 1 to bins, bins = best.
-#[pg_extern(immutable, parallel_safe)]
+#[pg_extern(sql = false)]
 fn score(value: Option<Exact>, cuts: Option<CutsIn<'_>>) -> Option<i16> {
     let (value, cuts) = (value?, cuts?);
     Some(Cuts::from_bytes(cuts.bytes).or_raise().score(value.0).into())
@@ -181,7 +179,7 @@ enum Values {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn quantile_score(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/cuts_agg.sql declares: (anyelement, integer [, text [, text]]).
+    // SAFETY: called by PostgreSQL as sql/public/quantile_score.sql declares: (anyelement, integer [, text [, text]]).
     let call = unsafe { Call::new(fcinfo) };
     let Some(partition) = Partition::of(call) else {
         raise(

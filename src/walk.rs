@@ -11,8 +11,6 @@ use crate::pg::call::Call;
 use crate::pg::composite::RowType;
 use crate::pg::{array, date, varlena};
 
-::pgrx::extension_sql_file!("../sql/walk.sql", name = "walk", requires = ["last_events"]);
-
 /// A day that has to be given.
 fn day_argument(datum: Option<pg_sys::Datum>, name: &str) -> Day {
     let datum = not_null(datum, name, "For example from_day => DATE '2011-01-01', to_day => DATE '2011-12-31'.");
@@ -24,7 +22,7 @@ fn day_argument(datum: Option<pg_sys::Datum>, name: &str) -> Day {
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn walk(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/walk.sql declares.
+    // SAFETY: called by PostgreSQL as sql/internal/walk.sql declares.
     unsafe {
         let call = Call::new(fcinfo);
         if call.arg(0).is_none() || call.arg(1).is_none() {
@@ -73,7 +71,7 @@ impl Growing for ReplayGrowing {
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn replay_agg_transition(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     const ALWAYS: i32 = i32::MIN;
-    // SAFETY: called by PostgreSQL as sql/walk.sql declares.
+    // SAFETY: called by PostgreSQL as sql/internal/replay_agg.sql declares.
     unsafe {
         let call = Call::of_aggregate(fcinfo);
         not_null(call.arg(2), "model", "For example strata.preset('rfm_eleven').");
@@ -128,7 +126,7 @@ unsafe extern "C-unwind" fn replay_agg_combine(fcinfo: pg_sys::FunctionCallInfo)
 #[pg_guard]
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn replay_agg_final(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
-    // SAFETY: called by PostgreSQL as sql/walk.sql declares: with a bytea, and not with NULL.
+    // SAFETY: called by PostgreSQL as sql/internal/replay_agg.sql declares: with a bytea, and not with NULL.
     unsafe {
         let call = Call::new(fcinfo);
         let Some(state) = call.arg(0) else { return call.null() };

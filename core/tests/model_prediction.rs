@@ -189,7 +189,7 @@ proptest! {
             let summary = PurchaseSummary { x, t_x, t, repeat_amount: Decimal::ONE };
             let user = summary.purchases().unwrap();
             let found = [
-                bgnbd.p_alive(&user), bgnbd.probability_of_purchase(days, &user), bgnbd.expected_purchases(days, &user),
+                bgnbd.p_alive(&user), bgnbd.purchase_probability(days, &user), bgnbd.expected_purchases(days, &user),
             ];
             for (found, before) in found.iter().zip(before) {
                 prop_assert!(*found <= before * (1.0 + 1e-9), "{found} after {before}");

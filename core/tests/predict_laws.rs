@@ -139,8 +139,7 @@ fn simulated_parameters_are_recovered() {
 /// What a reader may answer for any user.
 fn assert_sane(model: &impl PurchaseModel, user: &Purchases, horizon: f64) -> Result<(), TestCaseError> {
     let alive = model.p_alive(user);
-    let (expected, probability) =
-        (model.expected_purchases(horizon, user), model.probability_of_purchase(horizon, user));
+    let (expected, probability) = (model.expected_purchases(horizon, user), model.purchase_probability(horizon, user));
     prop_assert!((0.0..=1.0).contains(&alive), "p_alive {alive}");
     prop_assert!(expected >= 0.0 && expected.is_finite(), "expected {expected}");
     prop_assert!((0.0..=1.0).contains(&probability), "probability {probability}");
@@ -285,7 +284,7 @@ fn extremes_end_in_a_result_or_a_finding() {
             for user in &users {
                 for horizon in [0.0, 1.0, 100_000.0] {
                     assert!(model.expected_purchases(horizon, &user.value).is_finite());
-                    assert!((0.0..=1.0).contains(&model.probability_of_purchase(horizon, &user.value)));
+                    assert!((0.0..=1.0).contains(&model.purchase_probability(horizon, &user.value)));
                 }
                 assert!((0.0..=1.0).contains(&model.p_alive(&user.value)));
             }

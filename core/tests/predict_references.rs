@@ -108,7 +108,7 @@ fn bgnbd_of_the_cdnow_sample() {
         near(model.expected_purchases(weeks * 7.0, &new), wanted, 1e-3);
     }
     let published = BgNbd::from_text(BgNbd::EXAMPLE).unwrap();
-    near(1.0 - published.probability_of_purchase(273.0, &new), 0.5737864, 1e-6);
+    near(1.0 - published.purchase_probability(273.0, &new), 0.5737864, 1e-6);
 
     let days = BgNbd::fit(&users, Unit::Day).unwrap().unwrap();
     near(days.alpha, model.alpha * 7.0, 1e-9);

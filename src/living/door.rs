@@ -4,7 +4,9 @@ use pgrx::pg_sys;
 
 use crate::pg::call::Call;
 use crate::pg::rows::Rows;
-use crate::pg::spi::{Settings, Spi, set, setting, without_context};
+use crate::pg::snapshot::KeptSnapshot;
+use crate::pg::settings::{Settings, set, setting};
+use crate::pg::spi::{Spi, without_context};
 use crate::pg::{catalog, json, varlena};
 
 /// What a function answers.
@@ -60,9 +62,11 @@ fn enter<'a, T>(
             caller: catalog::current_user(),
         };
         let prepared = prepare(&door);
+        let kept = KeptSnapshot::from_here_on();
         let settings = Settings::pinned();
         let answer = run(&door, prepared);
         settings.close();
+        drop(kept);
         door.spi.close();
         answer
     });

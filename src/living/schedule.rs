@@ -7,7 +7,7 @@ use strata_core::statements::literal;
 use super::door::{self, Answer, Door};
 use crate::error::raise;
 use crate::pg::catalog;
-use crate::pg::spi::{Settings, set, setting};
+use crate::pg::settings::{Settings, set, setting};
 
 /// pg_cron as it is installed: how its own functions are called with arguments of exactly their types.
 struct Cron {

@@ -9,7 +9,8 @@ use super::door::{self, Answer, Door};
 use super::follow;
 use super::registry::Registry;
 use crate::pg::rows::Rows;
-use crate::pg::spi::{Refused, setting};
+use crate::pg::settings::setting;
+use crate::pg::spi::Refused;
 
 /// A row for each name that a registry has, by `show`; where that fails, the one that `broken` says.
 fn answer(

@@ -11,11 +11,16 @@
 //! * [`composite`]: rows as values;
 //! * [`array`], [`json`]: arrays and `jsonb` as values;
 //! * [`row`]: rows of any type as arguments;
+//! * [`own`]: the extension's own types;
 //! * [`query`]: queries given as text: what they return, and running them;
+//! * [`snapshot`]: what they see;
+//! * [`settings`]: what is pinned where text is printed, read and planned for others;
 //! * [`expression`]: expressions for one row, given as text;
 //! * [`rows`]: the answer of a set-returning function;
-//! * [`spi`]: SQL run from inside a function, and the settings under which it is read;
-//! * [`spill`]: temporary files.
+//! * [`spi`]: SQL run from inside a function;
+//! * [`spill`]: temporary files;
+//! * [`trigger`], [`queue`], [`transition`]: a trigger's call, the table that it writes to, and the rows;
+//! * [`problem`]: expressions evaluated row by row, errors being answers.
 
 pub mod aggregate;
 pub mod array;
@@ -26,11 +31,18 @@ pub mod date;
 pub mod expression;
 pub mod json;
 pub mod numeric;
+pub mod own;
+pub mod problem;
 pub mod query;
+pub mod queue;
 pub mod row;
 pub mod rows;
+pub mod settings;
+pub mod snapshot;
 pub mod spi;
 pub mod spill;
+pub mod transition;
+pub mod trigger;
 pub mod varlena;
 pub mod window;
 pub mod zone;
@@ -42,6 +54,24 @@ pub fn hash_bytes(bytes: &[u8], seed: i64) -> i64 {
     }
     // SAFETY: a pure function of the bytes; a datum has less than 2^30 of them.
     unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as i32, seed as u64) as i64 }
+}
+
+/// Settles that no error of ours carries a backtrace, whatever RUST_BACKTRACE says in the server's environment: pgrx would
+/// put it into the DETAIL that users see. The standard library reads the variables once, when a backtrace is first asked
+/// for; that is now, while they are not there.
+pub fn forgo_backtraces() {
+    const SWITCHES: [&str; 2] = ["RUST_LIB_BACKTRACE", "RUST_BACKTRACE"];
+    let before = SWITCHES.map(std::env::var_os);
+    // SAFETY: PostgreSQL loads libraries in a process of one thread; nobody else reads the environment meanwhile.
+    unsafe {
+        SWITCHES.into_iter().for_each(|switch| std::env::remove_var(switch));
+        let _ = std::backtrace::Backtrace::capture();
+        for (switch, value) in SWITCHES.into_iter().zip(before) {
+            if let Some(value) = value {
+                std::env::set_var(switch, value);
+            }
+        }
+    }
 }
 
 /// Declares functions with PostgreSQL's own calling convention ("version 1"), as PG_FUNCTION_INFO_V1 does in C; the

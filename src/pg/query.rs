@@ -1,9 +1,11 @@
 //! What a query given as text returns, asked before it runs.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_int};
 
 use pgrx::{PgSqlErrorCode, PgTupleDesc, pg_sys};
 
+use super::row::name_of;
+use super::snapshot::{LockWaits, NewSnapshot};
 use crate::error::raise;
 
 /// A column of a query's result; its type without a domain.
@@ -39,7 +41,23 @@ pub fn qualified_type_name(type_oid: pg_sys::Oid) -> String {
     unsafe { CStr::from_ptr(pg_sys::format_type_be_qualified(type_oid)).to_string_lossy().into_owned() }
 }
 
-/// Text as an SQL literal.
+/// Whether a cast between two types would run a function that another role wrote, who is no superuser: whoever makes a type
+/// can give it any cast.
+pub fn casts_by_another_role(from: pg_sys::Oid, to: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups in the catalog; the tuple is of pg_proc, and is looked at before it is given back.
+    unsafe {
+        let mut function = pg_sys::InvalidOid;
+        pg_sys::find_coercion_pathway(to, from, pg_sys::CoercionContext::COERCION_EXPLICIT, &mut function);
+        let tuple = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as c_int, function.into());
+        let Some(found) = tuple.as_ref() else { return false };
+        let row = found.t_data.cast::<u8>().add((*found.t_data).t_hoff.into());
+        let owner = (*row.cast::<pg_sys::FormData_pg_proc>()).proowner;
+        pg_sys::ReleaseSysCache(tuple);
+        owner != pg_sys::GetUserId() && !pg_sys::superuser_arg(owner)
+    }
+}
+
+/// Text as an SQL literal, whatever the settings.
 pub fn literal(text: &str) -> String {
     let quoted = match CString::new(text) {
         // SAFETY: a NUL-terminated string in, another out.
@@ -103,7 +121,7 @@ fn describe_source<'a>(query: &'a str, source: &pg_sys::CachedPlanSource) -> Opt
         let columns = PgTupleDesc::from_pg_copy(source.resultDesc)
             .iter()
             .map(|attribute| Column {
-                name: attribute.name().to_owned(),
+                name: name_of(attribute),
                 type_oid: pg_sys::getBaseType(attribute.atttypid),
                 collation: attribute.attcollation,
             })
@@ -115,16 +133,41 @@ fn describe_source<'a>(query: &'a str, source: &pg_sys::CachedPlanSource) -> Opt
 /// The rows that the planner expects of a prepared statement.
 ///
 /// # Safety
-/// The plan is alive and not saved; SPI is connected.
+/// As for [`look_at_plan`].
 unsafe fn expected_rows(plan: pg_sys::SPIPlanPtr) -> f64 {
+    // SAFETY: by the caller's word.
+    unsafe { look_at_plan(plan, |planned| planned.planTree.as_ref().map_or(0.0, |plan| plan.plan_rows)) }.unwrap_or(0.0)
+}
+
+/// The relations that a prepared statement reads; those of its partitions, too.
+///
+/// # Safety
+/// As for [`look_at_plan`].
+unsafe fn relations(plan: pg_sys::SPIPlanPtr) -> Vec<pg_sys::Oid> {
+    // SAFETY: by the caller's word; the list is one of oids.
+    unsafe {
+        let all = look_at_plan(plan, |planned| match planned.relationOids.as_ref() {
+            Some(list) => (0..list.length as usize).map(|place| (*list.elements.add(place)).oid_value).collect(),
+            None => Vec::new(),
+        });
+        all.unwrap_or_default()
+    }
+}
+
+/// Looks at the plan of a prepared statement, which is made now unless it is there. Its relations are locked from then on.
+///
+/// # Safety
+/// The statement is NULL, or alive and not saved; SPI is connected.
+unsafe fn look_at_plan<R>(statement: pg_sys::SPIPlanPtr, look: impl FnOnce(&pg_sys::PlannedStmt) -> R) -> Option<R> {
     // SAFETY: by the caller's word. A plan that is not saved has no resource owner.
     unsafe {
-        let cached = pg_sys::SPI_plan_get_cached_plan(plan);
-        let Some(planned) = cached.as_ref() else { return 0.0 };
-        let statement = only_member::<pg_sys::PlannedStmt>(planned.stmt_list);
-        let rows = statement.and_then(|statement| statement.planTree.as_ref()).map_or(0.0, |plan| plan.plan_rows);
+        if statement.is_null() {
+            return None;
+        }
+        let cached = pg_sys::SPI_plan_get_cached_plan(statement);
+        let looked = only_member::<pg_sys::PlannedStmt>(cached.as_ref()?.stmt_list).map(look);
         pg_sys::ReleaseCachedPlan(cached, std::ptr::null_mut());
-        rows
+        looked
     }
 }
 
@@ -142,26 +185,27 @@ pub(super) unsafe fn only_member<'a, T>(list: *mut pg_sys::List) -> Option<&'a T
     }
 }
 
-/// Runs one SELECT to its end with the caller's rights and snapshot, writing nothing, with `parallel` in parallel where its
-/// plan is. What it returns is dropped.
-pub fn run(query: &str, parallel: bool) {
+/// Runs one SELECT to its end with the caller's rights, writing nothing, with `parallel` in parallel where its plan is. It
+/// sees what plain SQL in its place would see: `before` are the lock waits when it was looked at first. What it returns is
+/// dropped.
+pub fn run(query: &str, parallel: bool, before: LockWaits) {
     let Ok(text) = CString::new(query) else {
         raise(PgSqlErrorCode::ERRCODE_SYNTAX_ERROR, "the query contains a NUL byte", None);
     };
     const TO_THE_END: std::ffi::c_long = 0;
-    // SAFETY: errors unwind through PostgreSQL, which closes SPI.
+    let options = if parallel { pg_sys::CURSOR_OPT_PARALLEL_OK as c_int } else { 0 };
+    // SAFETY: errors unwind through PostgreSQL, which closes SPI. The plan has locked its relations before the snapshot is
+    // taken; it is the one that runs.
     unsafe {
         pg_sys::SPI_connect();
-        let code = match parallel {
-            true => pg_sys::SPI_execute(text.as_ptr(), true, TO_THE_END),
-            // a prepared statement is never planned in parallel
-            false => {
-                let plan = pg_sys::SPI_prepare(text.as_ptr(), 0, std::ptr::null_mut());
-                pg_sys::SPI_execute_plan(plan, std::ptr::null_mut(), std::ptr::null(), true, TO_THE_END)
-            }
-        };
+        let plan = pg_sys::SPI_prepare_cursor(text.as_ptr(), 0, std::ptr::null_mut(), options);
+        let anew = NewSnapshot::where_needed(before, &relations(plan));
+        let code = pg_sys::SPI_execute_plan(plan, std::ptr::null_mut(), std::ptr::null(), true, TO_THE_END);
         if code != pg_sys::SPI_OK_SELECT as i32 {
             raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, format!("the query ended with SPI code {code}"), None);
+        }
+        if let Some(snapshot) = anew {
+            snapshot.end();
         }
         pg_sys::SPI_finish();
     }

@@ -84,7 +84,7 @@ impl RowShape {
         present
             .map(|(place, attribute)| {
                 let type_id = attribute.atttypid;
-                Column { name: attribute.name().to_owned(), type_id, base: base_type(type_id), place }
+                Column { name: name_of(attribute), type_id, base: base_type(type_id), place }
             })
             .collect()
     }
@@ -109,6 +109,12 @@ impl RowShape {
             pg_sys::heap_deform_tuple(&mut tuple, self.description, values, nulls);
         }
     }
+}
+
+/// A column's name, with a replacement for what is not UTF-8 in it: no model names such a column.
+pub fn name_of(attribute: &pg_sys::FormData_pg_attribute) -> String {
+    // SAFETY: a name ends with a NUL byte.
+    unsafe { CStr::from_ptr(attribute.attname.data.as_ptr()).to_string_lossy().into_owned() }
 }
 
 /// PostgreSQL's number of the present form of a row type.
@@ -185,7 +191,8 @@ impl Conversion {
         }
     }
 
-    /// The value in a datum of the column's type. Numbers that are none (NaN, infinities) or do not fit are NULL.
+    /// The value in a datum of the column's type. Numbers that are none (NaN, infinities) or do not fit are NULL, and so are
+    /// texts that are not UTF-8.
     ///
     /// # Safety
     /// The datum is of the type that the conversion was made for; a text lives as long as it, or as the current memory
@@ -208,9 +215,9 @@ impl Conversion {
                     i64::MAX => Value::Date(i32::MAX),
                     at => date::day_of_timestamp(at).map_or(Value::Null, |day| Value::Date(day.number())),
                 },
-                Conversion::Text => varlena::text(Some(datum)).map_or(Value::Null, Value::Text),
+                Conversion::Text => varlena::text_of_row(datum).map_or(Value::Null, Value::Text),
                 Conversion::Padded => {
-                    varlena::text(Some(datum)).map_or(Value::Null, |text| Value::Text(text.trim_end_matches(' ')))
+                    varlena::text_of_row(datum).map_or(Value::Null, |text| Value::Text(text.trim_end_matches(' ')))
                 }
                 Conversion::Output(function) => {
                     let text: &CStr = CStr::from_ptr(pg_sys::OidOutputFunctionCall(function, datum));

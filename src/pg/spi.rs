@@ -1,5 +1,5 @@
-//! SQL run from inside a function, through PostgreSQL's server programming interface, and the settings under which it is
-//! read. Errors unwind as PostgreSQL's own do, which closes what is open here.
+//! SQL run from inside a function, through PostgreSQL's server programming interface. Errors unwind as PostgreSQL's own do,
+//! which closes what is open here.
 
 use std::ffi::{CStr, CString};
 use std::panic::AssertUnwindSafe;
@@ -9,92 +9,6 @@ use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
 use crate::error::raise;
 use crate::pg::rows::Rows;
-
-/// What a text has to be read under that was made, or is made, by us: the settings that pg_dump and postgres_fdw pin, and those
-/// that could make a plan another one.
-const PINNED: [(&CStr, &CStr); 31] = [
-    (c"search_path", c"pg_catalog, pg_temp"),
-    (c"standard_conforming_strings", c"on"),
-    (c"escape_string_warning", c"off"),
-    (c"backslash_quote", c"safe_encoding"),
-    (c"datestyle", c"ISO, YMD"),
-    (c"intervalstyle", c"postgres"),
-    (c"extra_float_digits", c"3"),
-    (c"bytea_output", c"hex"),
-    (c"quote_all_identifiers", c"off"),
-    (c"transform_null_equals", c"off"),
-    (c"array_nulls", c"on"),
-    (c"row_security", c"off"),
-    (c"default_table_access_method", c"heap"),
-    (c"constraint_exclusion", c"partition"),
-    (c"enable_bitmapscan", c"on"),
-    (c"enable_hashagg", c"on"),
-    (c"enable_hashjoin", c"on"),
-    (c"enable_incremental_sort", c"on"),
-    (c"enable_indexscan", c"on"),
-    (c"enable_indexonlyscan", c"on"),
-    (c"enable_material", c"on"),
-    (c"enable_mergejoin", c"on"),
-    (c"enable_nestloop", c"on"),
-    (c"enable_seqscan", c"on"),
-    (c"enable_sort", c"on"),
-    (c"enable_tidscan", c"on"),
-    (c"geqo", c"off"),
-    (c"from_collapse_limit", c"20"),
-    (c"join_collapse_limit", c"20"),
-    (c"jit", c"off"),
-    (c"TimeZone", c"UTC"),
-];
-
-/// Settings that hold until this is closed; an error gives them back, too.
-pub struct Settings(i32);
-
-impl Settings {
-    /// What is said of a setting from here on holds until [`Settings::close`].
-    pub fn open() -> Settings {
-        // SAFETY: a counter; levels that are not closed are closed with the transaction.
-        Settings(unsafe { pg_sys::NewGUCNestLevel() })
-    }
-
-    pub fn pinned() -> Settings {
-        let settings = Settings::open();
-        for (name, value) in PINNED {
-            set(name, value);
-        }
-        settings
-    }
-
-    pub fn close(self) {
-        // SAFETY: levels are closed in the reverse order in which they were opened.
-        unsafe { pg_sys::AtEOXact_GUC(true, self.0) };
-    }
-}
-
-/// Gives a setting a value on the level that was opened last.
-pub fn set(name: &CStr, value: &CStr) {
-    // SAFETY: NUL-terminated strings; the value is saved on the level and goes back with it.
-    unsafe {
-        pg_sys::set_config_option(
-            name.as_ptr(),
-            value.as_ptr(),
-            pg_sys::GucContext::PGC_USERSET,
-            pg_sys::GucSource::PGC_S_SESSION,
-            pg_sys::GucAction::GUC_ACTION_SAVE,
-            true,
-            0,
-            false,
-        );
-    }
-}
-
-/// The value of a setting, as text.
-pub fn setting(name: &CStr) -> String {
-    // SAFETY: a NUL-terminated name of a setting that there is; the answer is copied.
-    unsafe {
-        let value = pg_sys::GetConfigOption(name.as_ptr(), true, false);
-        if value.is_null() { String::new() } else { CStr::from_ptr(value).to_string_lossy().into_owned() }
-    }
-}
 
 /// An answer's row: values as text.
 pub type Row = Vec<Option<String>>;
@@ -193,19 +107,28 @@ impl Spi {
     /// Runs something in a subtransaction, which ends as it does: what went wrong with data is answered after it is undone;
     /// every other error goes on.
     pub fn attempt<T>(&self, run: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
-        self.subtransaction(run, is_of_data)
+        self.attempt_but_for(is_of_data, run)
     }
 
-    /// Runs something in a subtransaction of which nothing stays where it fails: what is wrong with one of many is told, and
-    /// the others go on. What is wrong with the server, or with nothing (a cancelled statement), goes on as an error.
+    /// The same, where it is only of interest whether a model lacks what calibration makes.
+    pub fn attempt_before_calibration(&self, run: impl FnOnce()) {
+        let is_not_ready = |report: &ErrorReportWithLevel| sqlstate(report.sql_error_code()) == "55000";
+        let _ = self.attempt_but_for(is_not_ready, || {
+            run();
+            Ok(())
+        });
+    }
+
+    /// The same, where what is wrong with one of many is told, and the others go on: all but what is wrong with the server, with
+    /// other transactions, or with nothing (a cancelled statement).
     pub fn look<T>(&self, run: impl FnOnce() -> T) -> Result<T, Refused> {
-        self.subtransaction(|| Ok(run()), is_of_one)
+        self.attempt_but_for(is_of_one, || Ok(run()))
     }
 
-    fn subtransaction<T>(
+    fn attempt_but_for<T>(
         &self,
-        run: impl FnOnce() -> Result<T, Refused>,
         is_caught: fn(&ErrorReportWithLevel) -> bool,
+        run: impl FnOnce() -> Result<T, Refused>,
     ) -> Result<T, Refused> {
         // SAFETY: as PL/pgSQL does for a block with EXCEPTION: memory and resource owner go back to what they were.
         unsafe {

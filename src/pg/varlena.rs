@@ -103,6 +103,17 @@ pub unsafe fn text<'a>(datum: Option<pg_sys::Datum>) -> Option<&'a str> {
     })
 }
 
+/// A text in a row of many: unknown where its bytes are not UTF-8. In a database without an encoding (SQL_ASCII) any row may
+/// hold such bytes, and one row must not stop the answers of all others; a model compares texts with those in its JSON, which
+/// are UTF-8, so that such a text would equal none of them anyway.
+///
+/// # Safety
+/// `datum` is a text.
+pub unsafe fn text_of_row<'a>(datum: pg_sys::Datum) -> Option<&'a str> {
+    // SAFETY: by the caller's word.
+    std::str::from_utf8(unsafe { bytes_of(datum) }).ok()
+}
+
 /// A type of the extension's own, stored as bytes.
 pub trait OwnType {
     /// Its name in SQL.
@@ -170,7 +181,7 @@ const fn returned(name: &'static str) -> Result<ReturnsRef, ReturnsError> {
     Ok(ReturnsRef::One(SqlMappingRef::literal(name)))
 }
 
-// SAFETY: both are what SQL calls T. "External": sql/types.sql creates the type, not the schema generator.
+// SAFETY: both are what SQL calls T. "External": sql/ creates the type, not the schema generator.
 unsafe impl<T: OwnType> SqlTranslatable for In<'_, T> {
     const TYPE_IDENT: &'static str = T::NAME;
     const TYPE_ORIGIN: TypeOrigin = TypeOrigin::External;

@@ -563,47 +563,47 @@ SELECT * FROM rfm('TABLE orders', '2024-12-31', user_type => 'bigint');
 \echo :SQLSTATE
 
 -- bulk_agg, their engine, hands what it builds to them and to nobody else.
-SELECT bulk_agg(1, DATE '2024-01-01', 1, NULL, NULL, NULL);
+SELECT strata_internal.bulk_agg(1, DATE '2024-01-01', 1, NULL, NULL, NULL);
 \echo :SQLSTATE
-SELECT bulk_agg(true, DATE '2024-01-01', 1, NULL, NULL, NULL);
+SELECT strata_internal.bulk_agg(true, DATE '2024-01-01', 1, NULL, NULL, NULL);
 \echo :SQLSTATE
-SELECT bulk_agg(1, DATE '2024-01-01', 1, NULL, NULL, NULL) OVER ();
+SELECT strata_internal.bulk_agg(1, DATE '2024-01-01', 1, NULL, NULL, NULL) OVER ();
 \echo :SQLSTATE
 -- It takes arguments of any type, and looks at them before it reads them.
-SELECT bulk_agg(1, 2, 3, NULL, NULL, NULL);
+SELECT strata_internal.bulk_agg(1, 2, 3, NULL, NULL, NULL);
 \echo :SQLSTATE
-SELECT bulk_agg(1, 'x'::text, 3, NULL, NULL, NULL);
+SELECT strata_internal.bulk_agg(1, 'x'::text, 3, NULL, NULL, NULL);
 \echo :SQLSTATE
-SELECT bulk_agg(1, DATE '2024-01-01', 'x'::name, NULL, NULL, NULL);
+SELECT strata_internal.bulk_agg(1, DATE '2024-01-01', 'x'::name, NULL, NULL, NULL);
 \echo :SQLSTATE
-SELECT bulk_agg(ROW(1), DATE '2024-01-01', 1, NULL, NULL, NULL);
+SELECT strata_internal.bulk_agg(ROW(1), DATE '2024-01-01', 1, NULL, NULL, NULL);
 \echo :SQLSTATE
 SELECT * FROM ledgers('SELECT 1, ledger ''{}'', 3');
 \echo :SQLSTATE
 
 -- Support functions of aggregates are not for calling, and take no forged state.
-SELECT ledger_agg_transition(NULL, DATE '2024-01-01');
+SELECT strata_internal.ledger_agg_transition(NULL, DATE '2024-01-01');
 \echo :SQLSTATE
-SELECT ledger_merge(NULL, '{}');
+SELECT strata_internal.ledger_merge(NULL, '{}');
 \echo :SQLSTATE
-SELECT cuts_agg_transition(NULL, 1);
+SELECT strata_internal.cuts_agg_transition(NULL, 1);
 \echo :SQLSTATE
-SELECT cuts_agg_combine(NULL, NULL);
+SELECT strata_internal.cuts_agg_combine(NULL, NULL);
 \echo :SQLSTATE
-SELECT rfm_cuts_agg_transition(NULL, 1, 1, 1);
+SELECT strata_internal.rfm_cuts_agg_transition(NULL, 1, 1, 1);
 \echo :SQLSTATE
-SELECT rfm_cuts_agg_combine('\x00', NULL);
+SELECT strata_internal.rfm_cuts_agg_combine('\x00', NULL);
 \echo :SQLSTATE
-SELECT cuts_agg_final('');
+SELECT strata_internal.cuts_agg_final('');
 \echo :SQLSTATE
-SELECT cuts_agg_final('\x00');
+SELECT strata_internal.cuts_agg_final('\x00');
 \echo :SQLSTATE
-SELECT cuts_agg_final('\x0101020003000000ffffffff');
+SELECT strata_internal.cuts_agg_final('\x0101020003000000ffffffff');
 \echo :SQLSTATE
-SELECT rfm_cuts_agg_final('\xff00ff00ff00ff00');
+SELECT strata_internal.rfm_cuts_agg_final('\xff00ff00ff00ff00');
 \echo :SQLSTATE
-SELECT ledger_seal(NULL) IS NULL AS strict;
-SELECT ledger_seal('{}');
+SELECT strata_internal.ledger_seal(NULL) IS NULL AS strict;
+SELECT strata_internal.ledger_seal('{}');
 \echo :SQLSTATE
 
 -- Within a transaction an error undoes as any other; what was there stays.

@@ -32,29 +32,30 @@ SELECT DISTINCT aggfnoid::text ~ 'bulk_agg' AS bulk, t.proisstrict AS transition
 FROM pg_aggregate JOIN pg_proc AS t ON t.oid = aggtransfn JOIN pg_proc AS c ON c.oid = aggcombinefn JOIN pg_proc AS f ON f.oid = aggfinalfn
      JOIN members ON objid = aggfnoid AND classid = 'pg_proc'::regclass ORDER BY 1;
 
--- Every other function is immutable and parallel safe, but for those that run queries, the caller's own or those of living layers: they read
--- with the caller's snapshot, and start parallel workers instead of running in one. Those that write are volatile. row_expression looks into
--- the catalog.
+-- Every other function is immutable and parallel safe, but for those that run queries, the caller's own or those of living layers: they
+-- read with the caller's snapshot, and start parallel workers instead of running in one. Those that write are volatile. row_expression looks
+-- into the catalog.
 SELECT p.oid::regprocedure AS function, provolatile, proparallel
 FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
-WHERE (provolatile <> 'i' OR proparallel <> 's') AND proname NOT LIKE '\_%' ORDER BY p.oid::regprocedure::text;
+WHERE provolatile <> 'i' OR proparallel <> 's' ORDER BY p.oid::regprocedure::text;
 
--- The parts of living layers, whose names begin with _, are no aggregates; the parallel safe among them read catalogs, or nothing, alone.
-SELECT prokind, lanname, provolatile, proparallel, count(*) > 0 AS there
+-- What is written in SQL was understood when it was installed (BEGIN ATOMIC), unless its arguments are polymorphic; what runs SQL of its own
+-- runs it under a search path of its own.
+SELECT p.oid::regprocedure AS read_again_at_each_call
 FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
-WHERE proname LIKE '\_%' GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
-SELECT p.oid::regprocedure AS function FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
-WHERE proname LIKE '\_%' AND proparallel = 's' AND provolatile <> 'i' ORDER BY p.oid::regprocedure::text;
--- What runs SQL of its own runs it under a search path of its own; the two that read names as their caller does say so at their place.
+WHERE lanname = 'sql' AND prosqlbody IS NULL
+  AND NOT EXISTS (SELECT FROM unnest(proargtypes) AS argument (type) JOIN pg_type AS t ON t.oid = argument.type WHERE typname ~ '^any')
+ORDER BY p.oid::regprocedure::text;
 SELECT p.oid::regprocedure AS without_a_search_path
 FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
-WHERE lanname IN ('sql', 'plpgsql') AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) ORDER BY p.oid::regprocedure::text;
+WHERE (lanname NOT IN ('c', 'internal', 'sql') OR lanname = 'sql' AND prosqlbody IS NULL)
+  AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) ORDER BY p.oid::regprocedure::text;
 
--- The public functions, with the names of their arguments and their defaults.
+-- What strata_internal holds beside support functions. signatures.sql lists what strata holds.
 SELECT proname, CASE prokind WHEN 'f' THEN '' ELSE prokind::text END AS kind, proisstrict AS strict,
        pg_get_function_arguments(p.oid) AS arguments
 FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass
-WHERE prokind <> 'a' AND NOT obj_description(p.oid, 'pg_proc') IN ('I/O', 'hash', 'less-equal-greater')
+WHERE pronamespace = 'strata_internal'::regnamespace AND NOT obj_description(p.oid, 'pg_proc') IN ('I/O', 'hash', 'less-equal-greater')
   AND NOT obj_description(p.oid, 'pg_proc') ~ '^(transition|combine|final|implementation|part of a parallel worker)'
 ORDER BY proname, pronargs, p.oid::regprocedure::text;
 
@@ -66,12 +67,9 @@ SELECT amname, opcname, opcintype::regtype, opcdefault
 FROM pg_opclass AS c JOIN pg_am ON pg_am.oid = opcmethod JOIN members ON objid = c.oid AND classid = 'pg_opclass'::regclass
 ORDER BY amname;
 
--- The registry: everyone may use it, row-level security says which rows; all of it is dumped. Views are made of functions, which ask for rights.
-SELECT relname, relkind, relrowsecurity, relforcerowsecurity,
-       (SELECT string_agg(privilege_type, ', ' ORDER BY privilege_type) FROM aclexplode(relacl) WHERE grantee = 0) AS public_may, c.oid = ANY (e.extconfig) AS dumped
-FROM pg_class AS c JOIN members ON objid = c.oid AND classid = 'pg_class'::regclass JOIN pg_extension AS e ON e.extname = 'pg_strata'
-WHERE relkind <> 'c' ORDER BY relname;
-SELECT tablename, policyname, permissive, roles, cmd, with_check IS NOT NULL AS own_check FROM pg_policies WHERE schemaname = 'strata' ORDER BY tablename, policyname;
+-- It keeps nothing of its own: what a source or a model is stands in tables of its owner's.
+SELECT c.oid::regclass AS kept, relkind FROM pg_class AS c JOIN members ON objid = c.oid AND classid = 'pg_class'::regclass
+WHERE relkind NOT IN ('c', 'v') ORDER BY 1;
 
 -- Everyone may use it: the extension takes nothing away from PUBLIC.
 SELECT count(*) AS with_own_rights FROM pg_proc AS p JOIN members ON objid = p.oid AND classid = 'pg_proc'::regclass

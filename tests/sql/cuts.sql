@@ -57,7 +57,7 @@ FROM generate_series(1, 4) AS value;
 SELECT c::text::cuts::text = c::text AS same FROM (SELECT cuts_agg(orders / 3, 10, 'mid') FROM users) AS made (c);
 SELECT cuts '{"sum": 45.50, "score_sum": 4, "cuts": [20], "best": "high", "users": 3, "ties": "min", "bins": 2}';
 -- The binary form is a format that stored values depend on.
-SELECT cuts_send('{"bins":2,"ties":"min","users":3,"best":"high","cuts":[20],"sum":45.5,"score_sum":4}');
+SELECT strata_internal.cuts_send('{"bins":2,"ties":"min","users":3,"best":"high","cuts":[20],"sum":45.5,"score_sum":4}');
 
 -- Stored, and sent in binary form.
 CREATE TABLE stored (made_on date, c cuts, r rfm_cuts);

@@ -25,7 +25,7 @@ SELECT first_day(ledger '{"0000-02-29": [1, 1]}', '2024-01-01'), ledger_agg(DATE
 FROM (VALUES (1)) AS one;
 
 -- The bytes of the binary form: a version byte with the decimals, then some bytes for each day.
-SELECT ledger_send('{}'), ledger_send('{"2020-01-02": [1, 2.5]}'), ledger_send('{"2020-01-02": [0, 0, 1]}');
+SELECT strata_internal.ledger_send('{}'), strata_internal.ledger_send('{"2020-01-02": [1, 2.5]}'), strata_internal.ledger_send('{"2020-01-02": [0, 0, 1]}');
 
 -- COPY, in text form and in binary form.
 CREATE TABLE loaded (id int, l ledger);

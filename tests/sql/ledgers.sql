@@ -50,7 +50,7 @@ CREATE TABLE events AS
 SELECT i * 7919 % 97 - 50 AS customer, TIMESTAMPTZ '2023-01-01 00:00+00' + i * INTERVAL '53 minutes' AS at,
        CASE WHEN i % 50 > 0 THEN round(((i * 104729 % 20011) - 2000) / 100.0, i % 4) END AS amount
 FROM generate_series(1, 5000) AS i;
-SELECT count(*) AS customers, count(*) FILTER (WHERE ledger_send(bulk.ledger) = ledger_send(grouped.ledger)) AS equal
+SELECT count(*) AS customers, count(*) FILTER (WHERE strata_internal.ledger_send(bulk.ledger) = strata_internal.ledger_send(grouped.ledger)) AS equal
 FROM (SELECT customer AS user_id, ledger_agg(at, amount, 'America/New_York') AS ledger FROM events GROUP BY customer) AS grouped
 FULL JOIN ledgers('TABLE events', NULL::integer, 'America/New_York') AS bulk USING (user_id);
 

@@ -293,7 +293,7 @@ SELECT as_of, e.* FROM models, generate_series(TIMESTAMP '2024-03-27', '2024-03-
      LATERAL (SELECT e.* FROM users AS u, evaluate(u, model, as_of) AS e WHERE user_id = 1) AS e WHERE name = 'buyers';
 
 -- The binary form is the JSON.
-SELECT model_send(model) = convert_to(model::text, 'UTF8') AS sends_json FROM models WHERE name = 'tags';
+SELECT strata_internal.model_send(model) = convert_to(model::text, 'UTF8') AS sends_json FROM models WHERE name = 'tags';
 
 -- (evaluate()).* evaluates once for each column; in LATERAL it is once for a row. With a constant model all of them run in parallel.
 CREATE FUNCTION plan(query text) RETURNS text LANGUAGE plpgsql AS $$

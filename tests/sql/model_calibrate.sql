@@ -96,9 +96,9 @@ SELECT calibrate_agg(users, NULL, '2024-03-31') FROM users;
 SELECT calibrate_agg(users, model, NULL) FROM users, models WHERE models.name = 'methods';
 SELECT calibrate_agg(users, model, 'infinity') FROM users, models WHERE models.name = 'methods';
 SELECT calibrate_agg(t, model, '2024-03-31') FROM (SELECT is_test, spent AS spend FROM users) AS t, models WHERE models.name = 'share';
-SELECT calibrate_agg_transition(NULL, users, model, '2024-03-31') FROM users, models;
-SELECT calibrate_agg_final('\x01');
-SELECT calibrate_agg_final(NULL) IS NULL AS of_nothing;
+SELECT strata_internal.calibrate_agg_transition(NULL, users, model, '2024-03-31') FROM users, models;
+SELECT strata_internal.calibrate_agg_final('\x01');
+SELECT strata_internal.calibrate_agg_final(NULL) IS NULL AS of_nothing;
 
 -- In parallel: partial states by worker, the answer of one.
 CREATE TABLE many (id int, spent numeric, is_test boolean) WITH (parallel_workers = 2);

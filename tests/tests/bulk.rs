@@ -17,10 +17,10 @@ fn differences(client: &mut Client, user_type: &str, rows: &str, zone: &str) -> 
         client,
         &format!(
             "SELECT count(*) FROM (
-                 SELECT user_id::{user_type} AS user_id, strata.ledger_send(strata.ledger_agg(at, amount, '{zone}')) AS bytes
+                 SELECT user_id::{user_type} AS user_id, strata_internal.ledger_send(strata.ledger_agg(at, amount, '{zone}')) AS bytes
                  FROM ({rows}) AS rows (user_id, at, amount) WHERE user_id IS NOT NULL GROUP BY 1
              ) AS expected FULL JOIN (
-                 SELECT user_id, strata.ledger_send(ledger) AS bytes
+                 SELECT user_id, strata_internal.ledger_send(ledger) AS bytes
                  FROM strata.ledgers('{literal}', user_type => NULL::{user_type}, time_zone => '{zone}')
              ) AS found USING (user_id)
              WHERE expected.bytes IS DISTINCT FROM found.bytes"
@@ -151,7 +151,10 @@ fn the_query_runs_in_parallel() {
     random_events(&mut client, 50_000);
     run(&mut client, "SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0");
     let plan: Vec<String> = client
-        .query("EXPLAIN (COSTS OFF) SELECT strata.bulk_agg(user_id, at, amount, 'UTC', NULL, NULL) FROM events", &[])
+        .query(
+            "EXPLAIN (COSTS OFF) SELECT strata_internal.bulk_agg(user_id, at, amount, 'UTC', NULL, NULL) FROM events",
+            &[],
+        )
         .expect("a plan")
         .iter()
         .map(|row| row.get::<_, String>(0).trim().trim_start_matches("->  ").to_owned())
@@ -159,7 +162,7 @@ fn the_query_runs_in_parallel() {
     assert_eq!(plan[..3], ["Finalize Aggregate", "Gather", "Workers Planned: 2"], "{plan:?}");
     // outside of the functions that start it, it says so
     assert_eq!(
-        refusal(&mut client, "SELECT strata.bulk_agg(user_id, at, amount, 'UTC', NULL, NULL) FROM events"),
+        refusal(&mut client, "SELECT strata_internal.bulk_agg(user_id, at, amount, 'UTC', NULL, NULL) FROM events"),
         "55000"
     );
 }

@@ -134,7 +134,7 @@ impl PurchaseModel for BgBb {
         self.p_alive_now(user) * probability * self.survival(user.t(), whole(opportunities)).sum::<f64>()
     }
 
-    fn probability_of_purchase(&self, opportunities: f64, user: &Purchases) -> f64 {
+    fn purchase_probability(&self, opportunities: f64, user: &Purchases) -> f64 {
         let (buys, passes) = (self.alpha + user.repeats(), self.beta + user.t() - user.repeats());
         // passed so far, at each opportunity ahead
         let mut passed = 1.0;

@@ -192,7 +192,7 @@ impl PurchaseModel for BgNbd {
         self.p_alive(user) * self.expected_if_alive(days, user)
     }
 
-    fn probability_of_purchase(&self, days: f64, user: &Purchases) -> f64 {
+    fn purchase_probability(&self, days: f64, user: &Purchases) -> f64 {
         let growth = (days / self.exposure(user)).ln_1p();
         self.p_alive(user) * -(-(self.r + user.repeats()) * growth).exp_m1()
     }

@@ -96,8 +96,3 @@ pub fn lifetime_value(model: &impl PurchaseModel, user: &Purchases, amount: f64,
     };
     terms.margin * amount * purchases
 }
-
-/// Lifetime value over acquisition cost; `None` where the cost is 0. Published rule of thumb: below 3 a warning.
-pub fn ltv_to_cac(value: f64, cost: f64) -> Option<f64> {
-    (cost != 0.0).then(|| value / cost)
-}

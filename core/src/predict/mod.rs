@@ -10,7 +10,6 @@
 //! | `bgnbd`, `pareto_nbd`, `bgbb` | the purchase models: likelihood, fit, readers |
 //! | `gamma_gamma`, `lifetime_value` | amounts, and the value of purchases to come |
 //! | `source_fit` | both for one source of a segmentation model |
-//! | `hold_out` | expected against actual purchases after the fit |
 //! | `last_events` | what users did before they went silent |
 //! | `fit` | maximum likelihood whatever the model; what is reported of a fit |
 //! | `sample` | users as the likelihoods want them |
@@ -23,7 +22,6 @@ mod bgnbd;
 mod error;
 mod fit;
 mod gamma_gamma;
-mod hold_out;
 mod last_events;
 mod lifetime_value;
 mod pareto_nbd;
@@ -42,9 +40,8 @@ pub use bgnbd::BgNbd;
 pub use error::PredictError;
 pub use fit::{Finding, Fit};
 pub use gamma_gamma::{GammaGamma, Spending};
-pub use hold_out::{HoldOut, Sums};
 pub use last_events::{Event, LastEvents};
-pub use lifetime_value::{Discounting, MONTH, Terms, check_horizon, lifetime_value, ltv_to_cac};
+pub use lifetime_value::{Discounting, MONTH, Terms, check_horizon, lifetime_value};
 pub use pareto_nbd::ParetoNbd;
 pub use source_fit::{Remark, SourceFit};
 pub(crate) use state::OfSource;
@@ -67,5 +64,5 @@ pub trait PurchaseModel {
     /// The expected number of purchase days within the horizon.
     fn expected_purchases(&self, horizon: f64, user: &Purchases) -> f64;
     /// The probability of at least one purchase within the horizon.
-    fn probability_of_purchase(&self, horizon: f64, user: &Purchases) -> f64;
+    fn purchase_probability(&self, horizon: f64, user: &Purchases) -> f64;
 }

@@ -132,7 +132,7 @@ impl PurchaseModel for ParetoNbd {
     }
 
     /// A user who is alive buys at time τ at the earliest with density E\[λ e^-λτ\] E\[e^-μτ\].
-    fn probability_of_purchase(&self, days: f64, user: &Purchases) -> f64 {
+    fn purchase_probability(&self, days: f64, user: &Purchases) -> f64 {
         let (buying, leaving) = self.exposures(user);
         let shape = self.r + user.repeats();
         let next = Powers { a: buying, p: shape + 1.0, b: leaving, q: self.s };

@@ -101,7 +101,7 @@ impl SourceFit {
 
     /// The probability of a purchase within so many days.
     pub fn purchase_probability(&self, days: f64, user: &PurchaseSummary) -> Option<f64> {
-        Some(self.bgnbd.as_ref()?.probability_of_purchase(days, &user.purchases().ok()?))
+        Some(self.bgnbd.as_ref()?.purchase_probability(days, &user.purchases().ok()?))
     }
 
     /// The amount that is expected within so many days, undiscounted and without a margin. `None` also where the amounts
