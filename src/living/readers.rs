@@ -9,7 +9,7 @@ use strata_core::model::{Definition, Model};
 use strata_core::statements::model::{date, definition, layers};
 use strata_core::statements::reader::{self as texts, Side, Way};
 use strata_core::statements::registry::{LivingModel, Part, PartKind};
-use strata_core::statements::{literal_or_null, qualified};
+use strata_core::statements::literal_or_null;
 
 use super::door::{self, Answer, Door};
 use super::models::Loaded;
@@ -73,10 +73,10 @@ impl Asked {
     /// Refuses to go on where a table of the model is gone.
     fn check_table(&self, ending: &str, table: &Option<String>) {
         if table.is_none() {
-            let table = qualified(&self.model.schema, &self.model.table_name(ending));
+            let (schema, table) = (&self.model.schema, self.model.table_name(ending));
             raise(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-                format!("the {ending} of model \"{}\" are gone: {table}", self.model.name),
+                format!("the {ending} of model \"{}\" are gone: {schema}.{table}", self.model.name),
                 Some("Drop the model and create it anew.".to_owned()),
             );
         }
@@ -122,10 +122,10 @@ fn check_connected(model: &LivingModel, parts: &[Part], definition: &Model) {
         );
     }
     if let Some(part) = ledgers.iter().find(|part| part.source.ledger.is_none()) {
-        let table = qualified(&part.source.schema, &part.source.table_name("ledger"));
+        let table = part.source.table_name("ledger");
         raise(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-            format!("the ledgers of source \"{}\" are gone: {table}", part.source.name),
+            format!("the ledgers of source \"{}\" are gone: {}.{table}", part.source.name, part.source.schema),
             Some("Drop the source and add it anew.".to_owned()),
         );
     }

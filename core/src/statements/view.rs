@@ -301,7 +301,7 @@ pub struct Right {
 
 fn select_on(relation: String, role: &str, is_shared: bool) -> Right {
     Right {
-        gives: format!("SELECT on {relation}"),
+        gives: format!("SELECT on {}", relation.replace('"', "")),
         grant: format!("GRANT SELECT ON {relation} TO {role}"),
         revoke: format!("REVOKE SELECT ON {relation} FROM {role}"),
         relation: Some(relation),
@@ -313,7 +313,7 @@ fn select_on(relation: String, role: &str, is_shared: bool) -> Right {
 pub fn rights(model: &LivingModel, besides: &[String], role: &str) -> Vec<Right> {
     let schema = super::ident(&model.schema);
     let schema_right = Right {
-        gives: format!("USAGE on schema {schema}"),
+        gives: format!("USAGE on schema {}", model.schema),
         relation: None,
         grant: format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
         // what else is in it may be his to use
