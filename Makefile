@@ -26,6 +26,9 @@ FEATURES = --no-default-features --features pg$(PG_MAJOR)
 VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_strata.control)
 SCRIPT := sql/install/pg_strata--$(VERSION).sql
 
+# Where the data sets outside of the repository lie. Tests that need what is not there are ignored.
+export STRATA_DATA ?= $(wildcard $(abspath ../shared/data))
+
 # Tests want to be linked soon rather than to run a little faster.
 CARGO_TEST = CARGO_PROFILE_RELEASE_LTO=off cargo test --release --no-fail-fast
 
