@@ -25,10 +25,10 @@ const CDNOW: Base = Base { table: "cdnow", days: ["1998-06-30", "1997-09-30"], u
 
 /// A test of each law for each table; without its data it is ignored.
 macro_rules! laws {
-    (of $($table:ident),+: $($law:ident),+ $(,)?) => {
-        $(laws!(@$table $($law),+);)+
+    (of $($table:ident),+: $laws:tt) => {
+        $(laws!(@$table $laws);)+
     };
-    (@orders $($law:ident),+) => {
+    (@orders [$($law:ident),+]) => {
         mod orders {
             $(#[test]
             fn $law() {
@@ -36,7 +36,7 @@ macro_rules! laws {
             })+
         }
     };
-    (@cdnow $($law:ident),+) => {
+    (@cdnow [$($law:ident),+]) => {
         mod cdnow {
             $(#[test]
             #[cfg_attr(not(has_cdnow), ignore = "needs cdnow of the shared data")]
@@ -47,7 +47,11 @@ macro_rules! laws {
     };
 }
 
-laws!(of orders, cdnow: everybody_is_in_a_layer, all_functions_agree, calibration_counts_the_scores, calibration_does_not_depend_on_the_order, rfm_presets_equal_the_main_job, lifecycle_equals_the_function, the_past_does_not_know_the_future, next_change_is_neither_late_nor_early);
+laws!(of orders, cdnow: [
+    everybody_is_in_a_layer, all_functions_agree, calibration_counts_the_scores,
+    calibration_does_not_depend_on_the_order, rfm_presets_equal_the_main_job, lifecycle_equals_the_function,
+    the_past_does_not_know_the_future, next_change_is_neither_late_nor_early
+]);
 
 /// Loads what is there, once: per table `…_base` with the users, and `…_models` with every preset for every day,
 /// calibrated where it has to be.
