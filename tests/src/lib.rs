@@ -138,6 +138,36 @@ pub fn demo_orders() -> String {
     String::from_utf8(unpacked.stdout).expect("the orders are UTF-8")
 }
 
+/// Runs the SQL files `names` of a directory `sql` in `input` with the server's pg_regress, as the analyst, one after the
+/// other in a database that is there, and compares with the directory `expected`. An error says what differs.
+pub fn pg_regress(database: &str, input: &Path, output: &Path, names: &[String]) -> Result<(), String> {
+    let server = server();
+    // It comes with the server's development files, beside its pgxs.mk.
+    let answer = Command::new(&server.pg_config).arg("--pgxs").output().expect("pg_config runs");
+    let pgxs = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
+    // …/pgxs/src/makefiles/pgxs.mk -> …/pgxs/src/test/regress/pg_regress
+    let source = pgxs.ancestors().nth(2).expect("pgxs.mk lies in src/makefiles");
+    let run = Command::new(source.join("test/regress/pg_regress"))
+        .arg("--use-existing")
+        .arg(format!("--dbname={database}"))
+        .arg(format!("--user={}", server.analyst))
+        .arg(format!("--host={}", server.host))
+        .arg(format!("--port={}", server.port))
+        .arg(format!("--bindir={}", server.programs.display()))
+        .arg(format!("--inputdir={}", input.display()))
+        .arg(format!("--outputdir={}", output.display()))
+        .arg("--launcher=env PGDATESTYLE=ISO,YMD")
+        .args(names)
+        .output()
+        .expect("pg_regress runs");
+    if run.status.success() {
+        return Ok(());
+    }
+    let differences = std::fs::read_to_string(output.join("regression.diffs")).unwrap_or_default();
+    let (said, erred) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    Err(format!("pg_regress failed\n{said}{erred}\n{differences}"))
+}
+
 /// Feeds rows to a `COPY … FROM STDIN`.
 pub fn copy_in(client: &mut Client, statement: &str, rows: &[u8]) {
     let mut copy = client.copy_in(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
