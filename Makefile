@@ -65,13 +65,8 @@ endif
 bench: install ## benchmarks against the peers; SIZE= for more orders
 	scripts/cluster run --conf pg_test_config/bench.conf -- bench/run
 
-<<<<<<< HEAD
 install: build schema-check ## build, and install into the server of PG_CONFIG (below DESTDIR, if that is set)
-	@scripts/install "$(CARGO_TARGET_DIR)/release/libpg_strata.so" "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
-=======
-install: build ## build, and install into the server of PG_CONFIG
-	@scripts/install "$(LIBRARY)" $(SCRIPT) "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
->>>>>>> pure
+	@scripts/install "$(LIBRARY)" "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
 
 lint: dependencies ## rustfmt and clippy, warnings are errors
 	cargo fmt --all --check
