@@ -18,6 +18,8 @@ pub struct Member {
     kind: String,
     is_own: bool,
     owner: String,
+    /// Whether that is somebody who may do everything anyway.
+    is_of_superuser: bool,
     is_subscribed: bool,
     /// Triggers of the source that fire, that are there at all, and that are as they would be made now.
     firing: i64,
@@ -71,7 +73,8 @@ impl Family {
     UNION SELECT i.inhrelid FROM family JOIN pg_inherits AS i ON i.inhparent = member WHERE NOT i.inhdetachpending
 )
 SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind, c.relowner = {}::oid, quote_ident(pg_get_userbyid(c.relowner)),
-       EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = c.oid), t.firing, t.triggers, t.exact
+       EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = c.oid), t.firing, t.triggers, t.exact,
+       (SELECT rolsuper FROM pg_roles AS o WHERE o.oid = c.relowner)
 FROM family JOIN pg_class AS c ON c.oid = member JOIN pg_namespace AS n ON n.oid = c.relnamespace
      CROSS JOIN LATERAL (
          SELECT count(*) FILTER (WHERE tgenabled IN ('A', 'O')) AS firing, count(*) AS triggers,
@@ -99,6 +102,7 @@ ORDER BY c.oid <> {relation}::oid, c.oid",
                 firing: number(6),
                 triggers: number(7),
                 exact: number(8),
+                is_of_superuser: text(9).as_deref() == Some("t"),
             })
         });
         Family(members.collect())
@@ -149,6 +153,8 @@ pub struct UsedColumn {
     /// The type that the queue has for it, where there is a queue.
     queued: Option<String>,
     collation: Option<String>,
+    /// Whether its domains are the caller's own or a superuser's: another's checks are code of another's.
+    is_trusted: bool,
 }
 
 impl UsedColumn {
@@ -172,14 +178,17 @@ pub fn used_columns(door: &Door<'_>, relation: u32, columns: &[String], queue: O
     UNION ALL SELECT b.attname, t.typbasetype FROM bases AS b JOIN pg_type AS t ON t.oid = b.base WHERE t.typtype = 'd'
 )
 SELECT u.attname, format_type(u.atttypid, -1), format_type(b.base, -1), u.attgenerated = 'v', format_type(q.atttypid, -1),
-       CASE WHEN u.attcollation <> 0 AND u.attcollation <> t.typcollation THEN format('%I.%I', n.nspname, c.collname) END
+       CASE WHEN u.attcollation <> 0 AND u.attcollation <> t.typcollation THEN format('%I.%I', n.nspname, c.collname) END,
+       (SELECT bool_and(o.rolsuper OR o.oid = {}::oid) FROM bases AS d JOIN pg_type AS x ON x.oid = d.base JOIN pg_roles AS o ON o.oid = x.typowner
+        WHERE d.attname = u.attname)
 FROM used AS u
      JOIN bases AS b ON b.attname = u.attname
      JOIN pg_type AS t ON t.oid = b.base AND t.typtype <> 'd'
      LEFT JOIN pg_collation AS c ON c.oid = u.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace
      LEFT JOIN pg_attribute AS q ON q.attrelid = {queue} AND q.attname = u.attname AND NOT q.attisdropped
 ORDER BY u.attnum",
-        text_array(columns.iter().map(String::as_str))
+        text_array(columns.iter().map(String::as_str)),
+        door.caller.to_u32(),
     ));
     let columns = rows.into_iter().filter_map(|row| {
         let text = |place: usize| row.get(place).cloned().flatten();
@@ -190,6 +199,7 @@ ORDER BY u.attnum",
             is_virtual: text(3).as_deref() == Some("t"),
             queued: text(4),
             collation: text(5),
+            is_trusted: text(6).as_deref() == Some("t"),
         })
     });
     columns.collect()
@@ -209,9 +219,10 @@ pub fn column_problem(source: &Source, columns: &[UsedColumn]) -> Option<String>
     })
 }
 
-/// The columns whose type is a domain, which stand in the queue by its base type.
+/// The columns whose type is a domain, which stand in the queue by its base type. Values are cast to it for expressions that were
+/// written for it; not to one that another role may change the checks of, which would run as the caller.
 pub fn domains(columns: &[UsedColumn]) -> Vec<(String, String)> {
-    let domains = columns.iter().filter(|column| column.declared != column.base);
+    let domains = columns.iter().filter(|column| column.declared != column.base && column.is_trusted);
     domains.map(|column| (column.name.clone(), column.declared.clone())).collect()
 }
 
@@ -245,6 +256,57 @@ pub fn find(door: &Door<'_>, source: &mut Source) {
                 literal(&source.name)
             )),
         ),
+    }
+}
+
+/// Holds a source's relation, and looks whose it is: what another role has put in the place of what was followed would run with
+/// the rights of who follows it. Answers whose it is by now.
+pub fn hold(source: &Source, caller: pg_sys::Oid) -> String {
+    let relation = source.relation_text();
+    let refuse = |code, problem: String| -> ! {
+        raise(
+            code,
+            format!("source \"{}\" may have missed changes: {problem}", source.name),
+            Some(format!(
+                "Where it is to be followed all the same, drop the source and add it anew: SELECT strata.drop_source({});",
+                literal(&source.name)
+            )),
+        )
+    };
+    match catalog::hold_named(&source.relation_sql()) {
+        None => refuse(PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, format!("relation {relation} does not exist")),
+        Some(found) => match other_hands(source, found, caller) {
+            Some(problem) => refuse(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, problem),
+            None => catalog::role_name(found.owner),
+        },
+    }
+}
+
+/// Says of a relation that it belongs neither to the caller, nor to whom it belonged, nor to a superuser.
+pub fn other_hands(source: &Source, found: catalog::Relation, caller: pg_sys::Oid) -> Option<String> {
+    let owner = catalog::role_name(found.owner);
+    let is_known = found.owner == caller || catalog::is_superuser(found.owner) || owner == source.relation_owner;
+    (!is_known).then(|| format!("{} belongs to {owner} by now", source.relation_text()))
+}
+
+/// The same of what inherits from it.
+fn part_in_other_hands(source: &Source, family: &Family) -> Option<String> {
+    let is_known = |member: &&Member| member.is_own || member.is_of_superuser || member.owner == source.relation_owner;
+    let other = family.0.iter().find(|member| !is_known(member))?;
+    Some(format!("{} belongs to {}", other.name, other.owner))
+}
+
+/// Refuses to read a relation of which a part belongs to somebody else.
+pub fn check_parts(source: &Source, family: &Family) {
+    if let Some(problem) = part_in_other_hands(source, family) {
+        raise(
+            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("source \"{}\" may have missed changes: {problem}", source.name),
+            Some(format!(
+                "Where it is to be followed all the same, drop the source and add it anew: SELECT strata.drop_source({});",
+                literal(&source.name)
+            )),
+        );
     }
 }
 
