@@ -108,7 +108,9 @@ pub fn sync(door: &Door<'_>, source: Source) -> Source {
     let started = Instant::now();
     let mut source = source;
     relation::find(door, &mut source);
-    source.relation_owner = relation::hold(&source, door.caller);
+    if let Some(owner) = relation::hold(&source, door.caller) {
+        source.relation_owner = owner;
+    }
     source.sync_id += 1;
     source.changed = 0;
     let is_copy = source.place != catalog::place();
@@ -184,7 +186,9 @@ pub fn count_all(door: &Door<'_>, source: Source) -> Source {
     let started = Instant::now();
     let mut source = source;
     relation::find(door, &mut source);
-    source.relation_owner = relation::hold(&source, door.caller);
+    if let Some(owner) = relation::hold(&source, door.caller) {
+        source.relation_owner = owner;
+    }
     source.sync_id += 1;
     source.changed = 0;
     choose_again(door, &mut source);

@@ -1,7 +1,7 @@
 //! The relation that a source follows, as it is now: what inherits from it, whose it is, which triggers it has.
 
 use pgrx::{PgSqlErrorCode, pg_sys};
-use strata_core::statements::registry::Source;
+use strata_core::statements::registry::{Part, PartKind, Source};
 use strata_core::statements::source::EVENTS;
 use strata_core::statements::{literal, source as texts, text_array};
 
@@ -153,8 +153,6 @@ pub struct UsedColumn {
     /// The type that the queue has for it, where there is a queue.
     queued: Option<String>,
     collation: Option<String>,
-    /// Whether its domains are the caller's own or a superuser's: another's checks are code of another's.
-    is_trusted: bool,
 }
 
 impl UsedColumn {
@@ -178,17 +176,14 @@ pub fn used_columns(door: &Door<'_>, relation: u32, columns: &[String], queue: O
     UNION ALL SELECT b.attname, t.typbasetype FROM bases AS b JOIN pg_type AS t ON t.oid = b.base WHERE t.typtype = 'd'
 )
 SELECT u.attname, format_type(u.atttypid, -1), format_type(b.base, -1), u.attgenerated = 'v', format_type(q.atttypid, -1),
-       CASE WHEN u.attcollation <> 0 AND u.attcollation <> t.typcollation THEN format('%I.%I', n.nspname, c.collname) END,
-       (SELECT bool_and(o.rolsuper OR o.oid = {}::oid) FROM bases AS d JOIN pg_type AS x ON x.oid = d.base JOIN pg_roles AS o ON o.oid = x.typowner
-        WHERE d.attname = u.attname)
+       CASE WHEN u.attcollation <> 0 AND u.attcollation <> t.typcollation THEN format('%I.%I', n.nspname, c.collname) END
 FROM used AS u
      JOIN bases AS b ON b.attname = u.attname
      JOIN pg_type AS t ON t.oid = b.base AND t.typtype <> 'd'
      LEFT JOIN pg_collation AS c ON c.oid = u.attcollation LEFT JOIN pg_namespace AS n ON n.oid = c.collnamespace
      LEFT JOIN pg_attribute AS q ON q.attrelid = {queue} AND q.attname = u.attname AND NOT q.attisdropped
 ORDER BY u.attnum",
-        text_array(columns.iter().map(String::as_str)),
-        door.caller.to_u32(),
+        text_array(columns.iter().map(String::as_str))
     ));
     let columns = rows.into_iter().filter_map(|row| {
         let text = |place: usize| row.get(place).cloned().flatten();
@@ -199,7 +194,6 @@ ORDER BY u.attnum",
             is_virtual: text(3).as_deref() == Some("t"),
             queued: text(4),
             collation: text(5),
-            is_trusted: text(6).as_deref() == Some("t"),
         })
     });
     columns.collect()
@@ -219,11 +213,11 @@ pub fn column_problem(source: &Source, columns: &[UsedColumn]) -> Option<String>
     })
 }
 
-/// The columns whose type is a domain, which stand in the queue by its base type. Values are cast to it for expressions that were
-/// written for it; not to one that another role may change the checks of, which would run as the caller.
-pub fn domains(columns: &[UsedColumn]) -> Vec<(String, String)> {
-    let domains = columns.iter().filter(|column| column.declared != column.base && column.is_trusted);
-    domains.map(|column| (column.name.clone(), column.declared.clone())).collect()
+/// The columns of the queue that have to be cast for expressions that were written for the relation: none. A domain stands in the
+/// queue by its base type, which expressions take as well; its checks may be narrower by now than what the relation took, and
+/// whose domain it is could change them, so that they ran as the caller.
+pub fn domains(_: &[UsedColumn]) -> Vec<(String, String)> {
+    Vec::new()
 }
 
 /// Finds the relation by its name as it is now, since tools swap tables; where nothing is called so any more, by its number,
@@ -261,25 +255,36 @@ pub fn find(door: &Door<'_>, source: &mut Source) {
 
 /// Holds a source's relation, and looks whose it is: what another role has put in the place of what was followed would run with
 /// the rights of who follows it. Answers whose it is by now.
-pub fn hold(source: &Source, caller: pg_sys::Oid) -> String {
-    let relation = source.relation_text();
-    let refuse = |code, problem: String| -> ! {
-        raise(
-            code,
-            format!("source \"{}\" may have missed changes: {problem}", source.name),
-            Some(format!(
-                "Where it is to be followed all the same, drop the source and add it anew: SELECT strata.drop_source({});",
-                literal(&source.name)
-            )),
-        )
-    };
-    match catalog::hold_named(&source.relation_sql()) {
-        None => refuse(PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE, format!("relation {relation} does not exist")),
-        Some(found) => match other_hands(source, found, caller) {
-            Some(problem) => refuse(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, problem),
-            None => catalog::role_name(found.owner),
-        },
+///
+/// `None` where there is no such relation.
+pub fn hold(source: &Source, caller: pg_sys::Oid) -> Option<String> {
+    let found = catalog::hold_named(&source.relation_sql())?;
+    if let Some(problem) = other_hands(source, found, caller) {
+        in_other_hands(source, &problem);
     }
+    Some(catalog::role_name(found.owner))
+}
+
+/// The same of the relations that a model reads by itself: attributes, registered users.
+pub fn hold_users(door: &Door<'_>, parts: &[Part]) {
+    for part in parts.iter().filter(|part| part.kind != PartKind::Ledger) {
+        hold(&part.source, door.caller);
+    }
+}
+
+fn in_other_hands(source: &Source, problem: &str) -> ! {
+    let hint = match source.is_events {
+        true => format!(
+            "Where it is to be followed all the same, drop the source and add it anew: SELECT strata.drop_source({});",
+            literal(&source.name)
+        ),
+        false => "Where it is to be read all the same, name it again, with strata.alter_model.".to_owned(),
+    };
+    raise(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        format!("source \"{}\" may have missed changes: {problem}", source.name),
+        Some(hint),
+    )
 }
 
 /// Says of a relation that it belongs neither to the caller, nor to whom it belonged, nor to a superuser.
@@ -299,14 +304,7 @@ fn part_in_other_hands(source: &Source, family: &Family) -> Option<String> {
 /// Refuses to read a relation of which a part belongs to somebody else.
 pub fn check_parts(source: &Source, family: &Family) {
     if let Some(problem) = part_in_other_hands(source, family) {
-        raise(
-            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-            format!("source \"{}\" may have missed changes: {problem}", source.name),
-            Some(format!(
-                "Where it is to be followed all the same, drop the source and add it anew: SELECT strata.drop_source({});",
-                literal(&source.name)
-            )),
-        );
+        in_other_hands(source, &problem);
     }
 }
 

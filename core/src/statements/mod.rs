@@ -11,6 +11,7 @@
 //! * [`refresh`]: looking at the users whom something happened to, and writing down where they are;
 //! * [`reader`]: who moved, how it was, how it would have been;
 //! * [`view`]: what readers see: the views of a schema.
+//! * [`status`]: how fresh sources and models are.
 
 pub mod alias;
 pub mod model;
@@ -18,6 +19,7 @@ pub mod reader;
 pub mod refresh;
 pub mod registry;
 pub mod source;
+pub mod status;
 pub mod view;
 
 /// A name as SQL has it, in double quotes wherever it could be taken for something else.
@@ -25,8 +27,10 @@ pub fn ident(name: &str) -> String {
     let mut characters = name.chars();
     let plain = characters.next().is_some_and(|first| first.is_ascii_lowercase() || first == '_')
         && characters.all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_')
-        // our own names and what is made of them: keywords have no underscore but for a few that are no column's name
-        && name.contains('_');
+        // our own names and what is made of them: no keyword that is reserved has an underscore, but for a few
+        && name.contains('_')
+        && !name.starts_with("current_")
+        && !name.ends_with("_user");
     match plain {
         true => name.to_owned(),
         false => format!("\"{}\"", name.replace('"', "\"\"")),
@@ -71,6 +75,8 @@ mod tests {
     fn names_and_texts_are_quoted() {
         assert_eq!(ident("user_id"), "user_id");
         assert_eq!(ident("user"), "\"user\"");
+        assert_eq!(ident("current_date"), "\"current_date\"");
+        assert_eq!(ident("session_user"), "\"session_user\"");
         assert_eq!(ident("a\"b"), "\"a\"\"b\"");
         assert_eq!(ident("Käse_1"), "\"Käse_1\"");
         assert_eq!(literal("it's"), "'it''s'");
