@@ -60,6 +60,11 @@ pub fn problem(door: &Door<'_>, source: &Source) -> Option<String> {
     if source.place != catalog::place() {
         return Some("the database has been copied; the next sync counts all rows anew".to_owned());
     }
+    if let Some(found) = catalog::relation_of(pg_sys::Oid::from(source.relation))
+        && let Some(problem) = relation::other_hands(&source, found, door.caller)
+    {
+        return Some(problem);
+    }
     if let Some(missing) = missing_tables(&source) {
         return Some(missing);
     }
@@ -103,6 +108,9 @@ pub fn sync(door: &Door<'_>, source: Source) -> Source {
     let started = Instant::now();
     let mut source = source;
     relation::find(door, &mut source);
+    if let Some(owner) = relation::hold(&source, door.caller) {
+        source.relation_owner = owner;
+    }
     source.sync_id += 1;
     source.changed = 0;
     let is_copy = source.place != catalog::place();
@@ -178,6 +186,9 @@ pub fn count_all(door: &Door<'_>, source: Source) -> Source {
     let started = Instant::now();
     let mut source = source;
     relation::find(door, &mut source);
+    if let Some(owner) = relation::hold(&source, door.caller) {
+        source.relation_owner = owner;
+    }
     source.sync_id += 1;
     source.changed = 0;
     choose_again(door, &mut source);
@@ -235,6 +246,7 @@ fn choose_again(door: &Door<'_>, source: &mut Source) {
     }
     let columns = used_columns(door, source.relation, &source.columns, None);
     let family = Family::of(door, source.relation, None);
+    relation::check_parts(source, &family);
     let (capture, because) = chosen(&family, &columns);
     if capture != source.capture {
         pgrx::notice!("source {}: followed by {} from now on: {because}", source.name, capture.name());
@@ -619,6 +631,7 @@ fn move_aliases(door: &Door<'_>, source: &mut Source, map: &Source, everyone: bo
 
 /// Every user whose ledger is not what the rows say: (`user_id`, `first_day`, `kept`, `counted`) into the answer.
 pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
+    relation::hold(source, door.caller);
     let present = Present::of(door, source);
     door.spi.run(&format!("SELECT FROM {} LIMIT 0", source.relation_sql()));
     let put = |from: &str| {

@@ -16,7 +16,7 @@ use super::door::{Answer, Door, writing};
 use super::refresh::{in_zone_of, sync_parts};
 use super::registry::{Kind, Lock, Registry};
 use super::sources::{register_users, schema_argument};
-use super::{follow, schedule, sources, views};
+use super::{follow, relation, schedule, sources, views};
 use crate::error::{OrRaise, raise};
 use crate::pg::expression::{self, RowExpression};
 use crate::pg::settings::pinned;
@@ -32,6 +32,7 @@ pub struct Loaded {
 impl Loaded {
     /// What a definition, which may be that of an older version, reads of them.
     pub fn of(door: &Door<'_>, model: LivingModel, parts: Vec<Part>, definition: &Model) -> Loaded {
+        relation::hold_users(door, &parts);
         let attributes = parts
             .iter()
             .find(|part| part.kind == PartKind::Attributes)

@@ -102,6 +102,7 @@ impl Asked {
         for part in parts.iter_mut().filter(|part| part.kind != PartKind::Ledger) {
             relation::find(door, &mut part.source);
         }
+        relation::hold_users(door, &parts);
         Loaded::of(door, self.model.clone(), parts, definition)
     }
 }

@@ -169,6 +169,19 @@ fn key_type(door: &Door<'_>, expression: &RowExpression, what: &str) -> String {
             Some("A user is a number, a text or a uuid.".to_owned()),
         );
     }
+    let owner = door.spi.value(&format!(
+        "SELECT quote_ident(o.rolname) FROM pg_type AS t JOIN pg_roles AS o ON o.oid = t.typowner
+WHERE t.oid = {}::regtype AND NOT o.rolsuper AND o.oid <> {}::oid",
+        literal(&base),
+        door.caller.to_u32()
+    ));
+    if let Some(owner) = owner {
+        raise(
+            PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            format!("{what} \"{}\" is of type {base}, which belongs to {owner}", expression.canonical),
+            Some("Casts of that type are his functions, and would run as you. Use a type of your own, or one of PostgreSQL's.".to_owned()),
+        );
+    }
     match base.as_str() {
         "smallint" => "integer".to_owned(),
         "character varying" | "character" | "name" => "text".to_owned(),
@@ -357,6 +370,7 @@ fn empty(schema: &str, name: &str) -> Source {
         relation: 0,
         relation_schema: String::new(),
         relation_name: String::new(),
+        relation_owner: String::new(),
         key_type: String::new(),
         alias_type: String::new(),
         user_expression: String::new(),
@@ -420,6 +434,7 @@ fn make(
     source.id = door.spi.value("SELECT gen_random_uuid()").unwrap_or_default();
     source.relation = relation.to_u32();
     (source.relation_schema, source.relation_name) = (relation_schema, relation_name);
+    source.relation_owner = catalog::relation_of(relation).map(|relation| catalog::role_name(relation.owner)).unwrap_or_default();
     let family = Family::of(door, source.relation, None);
     let columns = used_columns(door, source.relation, &source.columns, None);
     if source.columns.iter().any(|column| column == "strata_change") {

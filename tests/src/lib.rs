@@ -12,6 +12,7 @@ use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls};
 
 pub mod purchases;
+pub mod roles;
 
 /// The cluster under test, as `scripts/cluster` describes it in the environment.
 #[derive(Debug)]
@@ -66,7 +67,8 @@ pub fn superuser(database: &str) -> Client {
     connect(database, &server().superuser)
 }
 
-fn connect(database: &str, user: &str) -> Client {
+/// Connects as a role that can log in.
+pub fn connect(database: &str, user: &str) -> Client {
     let Server { host, port, .. } = server();
     Client::configure()
         .host(host)
