@@ -12,6 +12,7 @@ use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls};
 
 pub mod purchases;
+pub mod session;
 
 /// The cluster under test, as `scripts/cluster` describes it in the environment.
 #[derive(Debug)]
