@@ -1827,6 +1827,89 @@ COMMENT ON FUNCTION strata_internal.row_expression(regclass, text, text) IS
     'an expression for one row of a relation, checked: its text in canonical form, its type and its columns';
 
 -- ----------------------------------------------------------------------------------------------------
+-- sql/internal/capture.sql
+
+-- How the changes of a relation become known: triggers AFTER each statement write its rows to the queue of a source.
+--
+-- Of a source called orders the triggers strata_insert_orders, strata_update_orders (both transition tables),
+-- strata_delete_orders and strata_truncate_orders, ENABLE ALWAYS, with the arguments: schema of the registry, name of the
+-- source, name and number of the queue, uuid of the source. In the queue, strata_change is 1 for a row that came, -1 for
+-- one that went, 0 where all users have to be counted anew, 2 where those in the queue have to be.
+
+-- It writes only into a table of the relation's owner that bears the mark of the source, and runs nobody's code there. So
+-- anyone may be granted the right to write to the relation, and needs none on the queue.
+CREATE FUNCTION strata_internal.capture() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'strata_capture';
+
+-- ----------------------------------------------------------------------------------------------------
+-- sql/internal/row_problem.sql
+
+-- Rows that cannot be counted are put aside one by one.
+
+-- Why a row of a relation, or of its queue, cannot be counted: the error of an expression, or what ledger_agg would
+-- refuse, or an amount beyond 1000000000000 either way. NULL where it can be, and where the where_clause is not true.
+-- An error of an expression is caught in a subtransaction; out of memory, a cancelled query and the like are raised.
+CREATE FUNCTION strata_internal.row_problem(
+    user_row record,
+    relation regclass,
+    user_expression text,
+    time_expression text,
+    amount_expression text,
+    where_clause text,
+    time_zone text
+) RETURNS text STABLE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'strata_row_problem';
+
+-- Whether the gross amount or the credits of a day are beyond 1000000000000: only there can a single row beyond it hide.
+CREATE FUNCTION strata_internal.is_beyond(ledger strata.ledger) RETURNS boolean IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c
+AS 'MODULE_PATHNAME', 'ledger_is_beyond_wrapper';
+
+-- ----------------------------------------------------------------------------------------------------
+-- sql/public/sources.sql
+
+-- Sources of events: adding, following, checking and dropping them. What a source is stands in strata_sources of its owner's schema.
+
+CREATE FUNCTION strata.add_source(
+    name text,
+    relation regclass,
+    user_column text,
+    time_column text,
+    amount_expression text DEFAULT NULL,
+    where_clause text DEFAULT NULL,
+    time_zone text DEFAULT NULL,
+    capture text DEFAULT 'auto',
+    "column" name DEFAULT NULL,
+    margin text DEFAULT NULL,
+    user_map regclass DEFAULT NULL,
+    schema name DEFAULT NULL,
+    map_alias text DEFAULT 'alias',
+    map_user text DEFAULT 'user_id',
+    compare_every interval DEFAULT NULL,
+    keep_before date DEFAULT NULL
+) RETURNS TABLE (
+    source text, ledgers regclass, captured_by text, because text, users bigint, events bigint, guests bigint, rejected bigint
+) LANGUAGE c AS 'MODULE_PATHNAME', 'living_add_source';
+COMMENT ON FUNCTION strata.add_source(
+    text, regclass, text, text, text, text, text, text, name, text, regclass, name, text, text, interval, date
+) IS 'Follows a relation''s changes and keeps a ledger for each user. Everything but names are expressions for one row';
+
+CREATE FUNCTION strata.sync(source text) RETURNS bigint LANGUAGE c AS 'MODULE_PATHNAME', 'living_sync';
+COMMENT ON FUNCTION strata.sync(text) IS
+    'Brings a source up to date with its relation; the number of users whose ledgers changed';
+
+CREATE FUNCTION strata.rebuild(source text) RETURNS bigint LANGUAGE c AS 'MODULE_PATHNAME', 'living_rebuild';
+COMMENT ON FUNCTION strata.rebuild(text) IS
+    'Puts a source''s triggers in place and counts all rows anew; the number of users whose ledgers changed';
+
+CREATE FUNCTION strata.verify(source text)
+RETURNS TABLE (user_id text, first_day date, kept strata.ledger, counted strata.ledger)
+LANGUAGE c AS 'MODULE_PATHNAME', 'living_verify';
+COMMENT ON FUNCTION strata.verify(text) IS
+    'Every user whose ledger is not what the relation''s rows say, and from which day on; none where all is well';
+
+CREATE FUNCTION strata.drop_source(source text) RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'living_drop_source';
+COMMENT ON FUNCTION strata.drop_source(text) IS
+    'Drops a source with the tables and triggers that it made; refused while a model reads it';
+
+-- ----------------------------------------------------------------------------------------------------
 -- sql/internal/owner.sql
 
 -- All of it belongs to the bootstrap superuser, whoever created the extension: a superuser who is none any more could
