@@ -33,11 +33,11 @@ UPDATE sales SET note = 'seen';
 DELETE FROM sales WHERE sale_id = 4;
 INSERT INTO sales VALUES (8, 3, '2024-02-03 12:00+08', 30, -1) ON CONFLICT (sale_id) DO UPDATE SET price = 15;
 SELECT strata_change, customer, price, pieces, status FROM sales_queue ORDER BY customer, sold_at, strata_change, price LIMIT 4;
-SELECT queue_length, guests FROM source_status();
+SELECT queue_rows, guests FROM source_status();
 SELECT sync('sales') AS users;
 SELECT sync('sales') AS users;
 SELECT * FROM sales_ledger ORDER BY user_id;
-SELECT queue_length, guests, users, events FROM source_status();
+SELECT queue_rows, guests, users, events FROM source_status();
 SELECT * FROM verify('sales');
 
 -- A user moves from one to another by an UPDATE; one whose events are all gone has no ledger.
