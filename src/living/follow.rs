@@ -42,6 +42,16 @@ impl Present {
             mark_type: mark_type.unwrap_or_default(),
         }
     }
+
+    /// What keeps triggers from having seen everything: of a table that has come in the relation's place its own, otherwise
+    /// those of all members that the last sync knew.
+    fn gap(&self, source: &Source) -> Option<String> {
+        let members = &self.family.0;
+        match source.family.contains(&source.relation) {
+            true => members.iter().filter(|member| source.family.contains(&member.oid)).find_map(Member::gap),
+            false => members.first().and_then(Member::gap),
+        }
+    }
 }
 
 /// What keeps a source from being equal to its relation, or was put aside of it; `None` where it is equal.
@@ -65,10 +75,7 @@ pub fn problem(door: &Door<'_>, source: &Source) -> Option<String> {
     }
     let present = Present::of(door, &source);
     let gap = match source.capture {
-        Capture::Trigger => present.family.obstacle().or_else(|| {
-            let known = |member: &&Member| source.family.contains(&member.oid);
-            present.family.0.iter().filter(known).find_map(Member::gap)
-        }),
+        Capture::Trigger => present.family.obstacle().or_else(|| present.gap(&source)),
         _ => None,
     };
     gap.or_else(|| column_problem(&source, &present.columns)).or_else(|| put_aside(door, &source))
@@ -365,11 +372,9 @@ fn sync_by_trigger(door: &Door<'_>, source: &mut Source, present: &Present, is_c
         return recount_in_place(door, source);
     }
     let known = |member: &&Member| source.family.contains(&member.oid);
-    let was_swapped = !source.family.contains(&source.relation);
     let gap = match source.queue.is_none() {
         true => Some(format!("its queue {} is gone", source.table_name("queue"))),
-        false if was_swapped => family.0.first().and_then(Member::gap),
-        false => family.0.iter().filter(known).find_map(Member::gap),
+        false => present.gap(source),
     };
     if let Some(gap) = gap {
         if !is_auto {

@@ -54,13 +54,13 @@ pub struct Family(pub Vec<Member>);
 
 impl Family {
     /// The family of a relation, with the triggers of a source.
-    pub fn of(door: &Door<'_>, relation: u32, source: Option<(&str, &str, &str, u32)>) -> Family {
+    pub fn of(door: &Door<'_>, relation: u32, source: Option<(&Source, u32)>) -> Family {
         let (id, arguments) = match source {
-            Some((schema, name, id, queue)) => {
-                let queue_name = format!("{name}_queue");
-                let queue = queue.to_string();
-                let bytes: Vec<u8> =
-                    [schema, name, &queue_name, &queue, id].iter().flat_map(|part| part.bytes().chain([0])).collect();
+            Some((source, queue)) => {
+                let (queue_name, queue, id) = (source.table_name("queue"), queue.to_string(), source.id.as_str());
+                let users = if source.is_events { None } else { Some(texts::USERS) };
+                let parts = [source.schema.as_str(), &source.name, &queue_name, &queue, id].into_iter().chain(users);
+                let bytes: Vec<u8> = parts.flat_map(|part| part.bytes().chain([0])).collect();
                 (id, bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             }
             None => ("", String::new()),
@@ -107,7 +107,7 @@ ORDER BY c.oid <> {relation}::oid, c.oid",
     /// The family of a source's relation.
     pub fn of_source(door: &Door<'_>, source: &Source) -> Family {
         let queue = source.queue.as_deref().map_or(0, |queue| oid_of(door, queue));
-        Family::of(door, source.relation, Some((&source.schema, &source.name, &source.id, queue)))
+        Family::of(door, source.relation, Some((source, queue)))
     }
 
     pub fn oids(&self) -> Vec<u32> {

@@ -171,7 +171,8 @@ fn key_type(door: &Door<'_>, expression: &RowExpression, what: &str) -> String {
     }
     match base.as_str() {
         "smallint" => "integer".to_owned(),
-        "character varying" | "character" | "name" => "text".to_owned(),
+        // bpchar is what format_type calls character without a length; as a cast, character is one letter
+        "character varying" | "bpchar" | "name" => "text".to_owned(),
         _ => base,
     }
 }

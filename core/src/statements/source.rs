@@ -655,9 +655,11 @@ pub fn create_trigger(source: &Source, member: &str, event: &str, queue_oid: u32
         "delete" => "REFERENCING OLD TABLE AS strata_old ",
         _ => "",
     };
+    // of events what the queue has is all that counts
+    let kind = if source.is_events { String::new() } else { format!(", {}", literal(USERS)) };
     format!(
         "CREATE OR REPLACE TRIGGER {} AFTER {event} ON {member} {tables}FOR EACH STATEMENT
-    EXECUTE FUNCTION strata_internal.capture({}, {}, {}, {}, {})",
+    EXECUTE FUNCTION strata_internal.capture({}, {}, {}, {}, {}{kind})",
         ident(&trigger_name(source, event)),
         literal(&source.schema),
         literal(&source.name),
@@ -671,6 +673,9 @@ pub fn create_trigger(source: &Source, member: &str, event: &str, queue_oid: u32
 pub fn enable_trigger(source: &Source, member: &str, event: &str) -> String {
     format!("ALTER TABLE {member} ENABLE ALWAYS TRIGGER {}", ident(&trigger_name(source, event)))
 }
+
+/// The last argument of a trigger whose source is of users.
+pub const USERS: &str = "users";
 
 pub const EVENTS: [&str; 4] = ["insert", "update", "delete", "truncate"];
 
