@@ -627,7 +627,6 @@ fn move_aliases(door: &Door<'_>, source: &mut Source, map: &Source, everyone: bo
 /// Every user whose ledger is not what the rows say: (`user_id`, `first_day`, `kept`, `counted`) into the answer.
 pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
     relation::hold(source, door.caller);
-    let present = Present::of(door, source);
     door.spi.run(&format!("SELECT FROM {} LIMIT 0", source.relation_sql()));
     let put = |from: &str| {
         door.spi.attempt(|| {
