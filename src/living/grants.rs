@@ -92,7 +92,7 @@ fn may_grant(door: &Door<'_>, right: &Right, schema: &str) -> bool {
 
 fn usage(schema: &str, role: &str) -> Right {
     Right {
-        gives: format!("USAGE on schema {}", ident(schema)),
+        gives: format!("USAGE on schema {schema}"),
         relation: None,
         grant: format!("GRANT USAGE ON SCHEMA {} TO {role}", ident(schema)),
         revoke: String::new(),

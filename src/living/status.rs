@@ -36,7 +36,7 @@ fn missing_table(source: &Source) -> Option<String> {
     let missing = |ending: &&str| source.table(ending).is_none();
     // of a queue that is gone the source's own problem tells
     let ending = source.endings().into_iter().filter(|ending| *ending != "queue").find(missing)?;
-    Some(format!("its table {} is gone; drop the source and add it anew", qualified(&source.schema, &source.table_name(ending))))
+    Some(format!("its table {}.{} is gone; drop the source and add it anew", source.schema, source.table_name(ending)))
 }
 
 /// `source_status()`: how fresh sources are.
@@ -67,8 +67,8 @@ fn problem(door: &Door<'_>, model: &LivingModel, parts: &[Part]) -> Option<Strin
     let tables = [("members", &model.members), ("history", &model.history), ("periods", &model.periods)];
     let missing = tables.into_iter().find(|(_, table)| table.is_none());
     if let Some((ending, _)) = missing {
-        let table = qualified(&model.schema, &model.table_name(ending));
-        return Some(format!("its {ending} {table} are gone; drop the model and create it anew"));
+        let table = model.table_name(ending);
+        return Some(format!("its {ending} {}.{table} are gone; drop the model and create it anew", model.schema));
     }
     parts.iter().find_map(|part| {
         let source = &part.source;

@@ -25,6 +25,9 @@ const UUID: usize = 4;
 const MARK: &[u8] = b"pg_strata ";
 /// The column that says what happened to a row.
 const CHANGE: &str = "strata_change";
+/// A column that only says by being there that every row counts which a statement touched: what changed in it is of
+/// interest, though only whose it is stands in the queue.
+const EVERY: &str = "strata_every";
 
 /// The queue, open and locked until the transaction ends.
 pub struct Queue<'a> {
@@ -232,7 +235,8 @@ fn look(call: &TriggerCall<'_>, table: pg_sys::Relation, generation: u64) -> Kno
             Some("It was altered: make it anew with strata.rebuild.".to_owned()),
         );
     };
-    let copied = ours.iter().filter(|column| column.place != change).map(|column| {
+    let cancels = ours.iter().all(|column| column.name != EVERY);
+    let copied = ours.iter().filter(|column| column.place != change && column.name != EVERY).map(|column| {
         let from = theirs.iter().find(|from| from.name == column.name && from.is_stored)?;
         // SAFETY: a catalog look-up by the type of a column.
         let base = unsafe { pg_sys::getBaseType(from.type_id) };
@@ -245,7 +249,7 @@ fn look(call: &TriggerCall<'_>, table: pg_sys::Relation, generation: u64) -> Kno
         generation,
         queue,
         fits: columns.is_some(),
-        copying: Copying { columns: columns.unwrap_or_default(), change },
+        copying: Copying { columns: columns.unwrap_or_default(), change, cancels },
         // SAFETY: the relation is open.
         moving: unsafe { moving(call.relation(), &members) },
         is_complete: members.iter().all(|&member| has_triggers(call, member)),

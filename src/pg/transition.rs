@@ -89,6 +89,8 @@ pub struct Copying {
     pub columns: Vec<CopiedColumn>,
     /// The place of the smallint that says what happened to the row.
     pub change: usize,
+    /// Whether a row that is the same before and after in what is copied of it says nothing.
+    pub cancels: bool,
 }
 
 /// As COPY does it.
@@ -121,7 +123,7 @@ pub unsafe fn copy(
                 let (went, came) = (old.next(), new.next());
                 match (went, came) {
                     (false, false) => break,
-                    (true, true) if are_equal(old.slot, new.slot, copying) => {}
+                    (true, true) if copying.cancels && are_equal(old.slot, new.slot, copying) => {}
                     _ => {
                         if went {
                             writer.put(-1, old.slot);

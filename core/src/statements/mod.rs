@@ -22,15 +22,33 @@ pub mod source;
 pub mod status;
 pub mod view;
 
-/// A name as SQL has it, in double quotes wherever it could be taken for something else.
+/// The words that PostgreSQL does not take for a name everywhere, in their order (those of 18, which has all of the others').
+const KEYWORDS: [&str; 164] = [
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between",
+    "bigint", "binary", "bit", "boolean", "both", "case", "cast", "char", "character", "check", "coalesce", "collate",
+    "collation", "column", "concurrently", "constraint", "create", "cross", "current_catalog", "current_date",
+    "current_role", "current_schema", "current_time", "current_timestamp", "current_user", "dec", "decimal",
+    "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "exists", "extract", "false", "fetch",
+    "float", "for", "foreign", "freeze", "from", "full", "grant", "greatest", "group", "grouping", "having", "ilike",
+    "in", "initially", "inner", "inout", "int", "integer", "intersect", "interval", "into", "is", "isnull", "join",
+    "json", "json_array", "json_arrayagg", "json_exists", "json_object", "json_objectagg", "json_query",
+    "json_scalar", "json_serialize", "json_table", "json_value", "lateral", "leading", "least", "left", "like",
+    "limit", "localtime", "localtimestamp", "merge_action", "national", "natural", "nchar", "none", "normalize",
+    "not", "notnull", "null", "nullif", "numeric", "offset", "on", "only", "or", "order", "out", "outer", "overlaps",
+    "overlay", "placing", "position", "precision", "primary", "real", "references", "returning", "right", "row",
+    "select", "session_user", "setof", "similar", "smallint", "some", "substring", "symmetric", "system_user",
+    "table", "tablesample", "then", "time", "timestamp", "to", "trailing", "treat", "trim", "true", "union", "unique",
+    "user", "using", "values", "varchar", "variadic", "verbose", "when", "where", "window", "with", "xmlattributes",
+    "xmlconcat", "xmlelement", "xmlexists", "xmlforest", "xmlnamespaces", "xmlparse", "xmlpi", "xmlroot",
+    "xmlserialize", "xmltable",
+];
+
+/// A name as SQL has it, in double quotes where it has to be.
 pub fn ident(name: &str) -> String {
     let mut characters = name.chars();
     let plain = characters.next().is_some_and(|first| first.is_ascii_lowercase() || first == '_')
         && characters.all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_')
-        // our own names and what is made of them: no keyword that is reserved has an underscore, but for a few
-        && name.contains('_')
-        && !name.starts_with("current_")
-        && !name.ends_with("_user");
+        && KEYWORDS.binary_search(&name).is_err();
     match plain {
         true => name.to_owned(),
         false => format!("\"{}\"", name.replace('"', "\"\"")),
@@ -75,13 +93,12 @@ mod tests {
     fn names_and_texts_are_quoted() {
         assert_eq!(ident("user_id"), "user_id");
         assert_eq!(ident("user"), "\"user\"");
-        assert_eq!(ident("current_date"), "\"current_date\"");
-        assert_eq!(ident("session_user"), "\"session_user\"");
         assert_eq!(ident("a\"b"), "\"a\"\"b\"");
         assert_eq!(ident("Käse_1"), "\"Käse_1\"");
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal("a\\"), "'a\\'");
-        assert_eq!(qualified("analytics", "orders_queue"), "\"analytics\".orders_queue");
+        assert_eq!(qualified("analytics", "orders_queue"), "analytics.orders_queue");
+        assert!(KEYWORDS.is_sorted());
         assert_eq!(text_array(["a", "b'"]), "ARRAY['a', 'b''']::text[]");
     }
 }

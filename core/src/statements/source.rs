@@ -572,6 +572,8 @@ pub fn forget_changes(source: &Source) -> String {
 pub fn create_tables(source: &Source, queue_columns: &str) -> Vec<(&'static str, String, String)> {
     let relation = source.relation_text();
     let name = |ending: &str| super::qualified(&source.schema, &source.table_name(ending));
+    // of users only the keys stand in the queue, but whatever changes in their rows is of interest
+    let every = if source.is_events { "" } else { ", strata_every boolean" };
     let changes = |key: &str| format!("(sync_id bigint NOT NULL, user_id {key}, first_day date, cause text NOT NULL)");
     source
         .endings()
@@ -595,7 +597,7 @@ pub fn create_tables(source: &Source, queue_columns: &str) -> Vec<(&'static str,
                 ),
                 "queue" => (
                     format!(
-                        "(strata_change smallint NOT NULL{queue_columns}) USING heap
+                        "(strata_change smallint NOT NULL{every}{queue_columns}) USING heap
     WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)"
                     ),
                     format!(
