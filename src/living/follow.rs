@@ -636,7 +636,7 @@ pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
     door.spi.run(&format!("SELECT FROM {} LIMIT 0", source.relation_sql()));
     let put = |from: &str| {
         door.spi.attempt(|| {
-            quietly(|| door.spi.answer(&texts::verify(source, from, &present.domains), rows));
+            quietly(|| door.spi.answer(&texts::verify(source, from, &present.domains, true), rows));
             Ok(())
         })
     };
@@ -645,5 +645,6 @@ pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
     }
     let rejects = source.rejects.as_deref().unwrap_or_default();
     let aside = format!("SELECT user_id FROM {rejects} WHERE user_id IS NOT NULL");
-    quietly(|| door.spi.answer(&texts::verify(source, &texts::countable_without(source, &aside), &present.domains), rows));
+    let countable = texts::countable_without(source, &aside);
+    quietly(|| door.spi.answer(&texts::verify(source, &countable, &present.domains, false), rows));
 }
