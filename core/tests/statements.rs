@@ -164,10 +164,7 @@ fn another_version() {
     let (living, parts, attributes) = (living(), care(), Attributes::default());
     let reading = Reading { model: &living, parts: &parts, attributes: &attributes };
     let examined = Examined::Everyone(refresh::everyone(&reading), "calibration");
-    golden!(
-        refresh::write(&reading, &task(examined, false, "'2024-03-02'::date", Users::Many)),
-        "refresh_version.sql"
-    );
+    golden!(refresh::write(&reading, &task(examined, false, "'2024-03-02'::date", Users::Many)), "refresh_version.sql");
 }
 
 #[test]
@@ -187,7 +184,8 @@ fn the_tables_of_a_model() {
     let (living, parts, attributes) = (living(), care(), Attributes::default());
     let reading = Reading { model: &living, parts: &parts, attributes: &attributes };
     let made = refresh::create_tables(&reading);
-    let made: Vec<String> = made.into_iter().map(|(_, _, statement, about)| format!("{statement};\n-- {about}")).collect();
+    let made: Vec<String> =
+        made.into_iter().map(|(_, _, statement, about)| format!("{statement};\n-- {about}")).collect();
     golden!(made.join("\n"), "tables.sql");
 }
 

@@ -6,10 +6,10 @@
 
 use pgrx::prelude::*;
 use strata_core::model::{Definition, Model};
+use strata_core::statements::literal_or_null;
 use strata_core::statements::model::{date, definition, layers};
 use strata_core::statements::reader::{self as texts, Side, Way};
 use strata_core::statements::registry::{LivingModel, Part, PartKind};
-use strata_core::statements::literal_or_null;
 
 use super::door::{self, Answer, Door};
 use super::models::Loaded;
@@ -102,6 +102,7 @@ impl Asked {
         for part in parts.iter_mut().filter(|part| part.kind != PartKind::Ledger) {
             relation::find(door, &mut part.source);
         }
+        relation::hold_users(door, &parts);
         Loaded::of(door, self.model.clone(), parts, definition)
     }
 }
@@ -152,11 +153,7 @@ fn day(door: &Door<'_>, index: usize, what: &str) -> String {
 fn days(door: &Door<'_>) -> (String, String) {
     let (from, to) = (day(door, 1, "from_day"), day(door, 2, "to_day"));
     if door.integer(1) > door.integer(2) {
-        raise(
-            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            format!("from_day {from} is after to_day {to}"),
-            None,
-        );
+        raise(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, format!("from_day {from} is after to_day {to}"), None);
     }
     (from, to)
 }
@@ -226,7 +223,10 @@ unsafe extern "C-unwind" fn living_transitions(fcinfo: pg_sys::FunctionCallInfo)
 unsafe extern "C-unwind" fn living_layer_at(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     door::reading(fcinfo, |door| {
         let asked = Asked::of(door, 0);
-        asked.check_exclusive("a user can be in more than one", "View strata_periods names them all, each with its days.");
+        asked.check_exclusive(
+            "a user can be in more than one",
+            "View strata_periods names them all, each with its days.",
+        );
         asked.check_history();
         let (Some(user), Some(day)) = (door.text(1), door.printed(2)) else { return Answer::Null };
         let layer = door.spi.value(&texts::layer_at(&asked.model, &user, &date(&day)));
@@ -328,8 +328,7 @@ unsafe extern "C-unwind" fn living_replay(fcinfo: pg_sys::FunctionCallInfo) -> p
         let loaded = asked.load(door, replayed);
         let reading = loaded.reading();
         let days = (date(&from), date(&to));
-        let query =
-            texts::replay(&reading, &definition(replayed), replayed.is_overlapping(), (&days.0, &days.1), step);
+        let query = texts::replay(&reading, &definition(replayed), replayed.is_overlapping(), (&days.0, &days.1), step);
         answer(door, &query)
     })
 }
@@ -355,11 +354,8 @@ unsafe extern "C-unwind" fn living_backtest(fcinfo: pg_sys::FunctionCallInfo) ->
                 Some(format!("It has: {}.", names.join(", "))),
             );
         }
-        let latest: Vec<String> = ledgers
-            .iter()
-            .filter_map(|part| part.source.latest_day.as_deref())
-            .map(date)
-            .collect();
+        let latest: Vec<String> =
+            ledgers.iter().filter_map(|part| part.source.latest_day.as_deref()).map(date).collect();
         let end = format!("{} + {horizon}", date(&day));
         if !latest.is_empty()
             && let Some(row) = door.spi.row(&format!(

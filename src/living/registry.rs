@@ -154,7 +154,8 @@ impl Door<'_> {
             )
         };
         let (own, mut others) = self.registries();
-        let mut candidates: Vec<(Registry, String)> = own.into_iter().map(|registry| (registry, name.to_owned())).collect();
+        let mut candidates: Vec<(Registry, String)> =
+            own.into_iter().map(|registry| (registry, name.to_owned())).collect();
         if let Some((schema, rest)) = split_qualified(name)
             && let Some(oid) = catalog::schema_called(&schema)
         {
@@ -185,7 +186,11 @@ impl Door<'_> {
         for (schema, owner) in others {
             hint = format!("{hint} Those of schema {} belong to {owner}: SET ROLE {owner};", ident(&schema));
         }
-        raise(PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT, format!("{} \"{name}\" does not exist", what.name()), Some(hint))
+        raise(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!("{} \"{name}\" does not exist", what.name()),
+            Some(hint),
+        )
     }
 
     /// The source of a name.
@@ -334,11 +339,9 @@ impl Door<'_> {
         let most = if what == Kind::Model { 44 } else { 47 };
         let what_name = what.name();
         match name {
-            None | Some("") => raise(
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("a {what_name} needs a name"),
-                None,
-            ),
+            None | Some("") => {
+                raise(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, format!("a {what_name} needs a name"), None)
+            }
             Some(name) if name.len() > most => raise(
                 PgSqlErrorCode::ERRCODE_NAME_TOO_LONG,
                 format!("the name \"{name}\" of a {what_name} has {} bytes, at most {most} are possible", name.len()),
@@ -374,7 +377,10 @@ impl Registry {
         if layout > LAYOUT {
             raise(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("the registry in schema {} is of layout {layout}, which this library does not know", ident(&self.schema)),
+                format!(
+                    "the registry in schema {} is of layout {layout}, which this library does not know",
+                    ident(&self.schema)
+                ),
                 Some("Install the version of pg_strata that it was made with, or a later one.".to_owned()),
             );
         }

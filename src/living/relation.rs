@@ -56,13 +56,13 @@ pub struct Family(pub Vec<Member>);
 
 impl Family {
     /// The family of a relation, with the triggers of a source.
-    pub fn of(door: &Door<'_>, relation: u32, source: Option<(&str, &str, &str, u32)>) -> Family {
+    pub fn of(door: &Door<'_>, relation: u32, source: Option<(&Source, u32)>) -> Family {
         let (id, arguments) = match source {
-            Some((schema, name, id, queue)) => {
-                let queue_name = format!("{name}_queue");
-                let queue = queue.to_string();
-                let bytes: Vec<u8> =
-                    [schema, name, &queue_name, &queue, id].iter().flat_map(|part| part.bytes().chain([0])).collect();
+            Some((source, queue)) => {
+                let (queue_name, queue, id) = (source.table_name("queue"), queue.to_string(), source.id.as_str());
+                let users = if source.is_events { None } else { Some(texts::USERS) };
+                let parts = [source.schema.as_str(), &source.name, &queue_name, &queue, id].into_iter().chain(users);
+                let bytes: Vec<u8> = parts.flat_map(|part| part.bytes().chain([0])).collect();
                 (id, bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             }
             None => ("", String::new()),
@@ -111,7 +111,7 @@ ORDER BY c.oid <> {relation}::oid, c.oid",
     /// The family of a source's relation.
     pub fn of_source(door: &Door<'_>, source: &Source) -> Family {
         let queue = source.queue.as_deref().map_or(0, |queue| oid_of(door, queue));
-        Family::of(door, source.relation, Some((&source.schema, &source.name, &source.id, queue)))
+        Family::of(door, source.relation, Some((source, queue)))
     }
 
     pub fn oids(&self) -> Vec<u32> {
@@ -146,8 +146,7 @@ pub fn oid_of(door: &Door<'_>, name: &str) -> u32 {
 #[derive(Debug, Clone)]
 pub struct UsedColumn {
     pub name: String,
-    /// As it is declared, and without a domain.
-    pub declared: String,
+    /// Its type without a domain.
     pub base: String,
     pub is_virtual: bool,
     /// The type that the queue has for it, where there is a queue.
@@ -168,14 +167,14 @@ pub fn used_columns(door: &Door<'_>, relation: u32, columns: &[String], queue: O
     let queue = queue.map_or("NULL::regclass".to_owned(), |queue| format!("to_regclass({})", literal(queue)));
     let rows = door.spi.rows(&format!(
         "WITH RECURSIVE used AS (
-    SELECT a.attname, a.attnum, a.atttypid, a.attcollation, a.attgenerated, a.atttypid AS base
+    SELECT a.attname, a.attnum, a.attcollation, a.attgenerated, a.atttypid AS base
     FROM pg_attribute AS a
     WHERE a.attrelid = {relation}::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY ({}::name[])
 ), bases AS (
     SELECT attname, base FROM used
     UNION ALL SELECT b.attname, t.typbasetype FROM bases AS b JOIN pg_type AS t ON t.oid = b.base WHERE t.typtype = 'd'
 )
-SELECT u.attname, format_type(u.atttypid, -1), format_type(b.base, -1), u.attgenerated = 'v', format_type(q.atttypid, -1),
+SELECT u.attname, format_type(b.base, -1), u.attgenerated = 'v', format_type(q.atttypid, -1),
        CASE WHEN u.attcollation <> 0 AND u.attcollation <> t.typcollation THEN format('%I.%I', n.nspname, c.collname) END
 FROM used AS u
      JOIN bases AS b ON b.attname = u.attname
@@ -189,11 +188,10 @@ ORDER BY u.attnum",
         let text = |place: usize| row.get(place).cloned().flatten();
         Some(UsedColumn {
             name: text(0)?,
-            declared: text(1)?,
-            base: text(2)?,
-            is_virtual: text(3).as_deref() == Some("t"),
-            queued: text(4),
-            collation: text(5),
+            base: text(1)?,
+            is_virtual: text(2).as_deref() == Some("t"),
+            queued: text(3),
+            collation: text(4),
         })
     });
     columns.collect()
@@ -211,13 +209,6 @@ pub fn column_problem(source: &Source, columns: &[UsedColumn]) -> Option<String>
             })
         }
     })
-}
-
-/// The columns of the queue that have to be cast for expressions that were written for the relation: none. A domain stands in the
-/// queue by its base type, which expressions take as well; its checks may be narrower by now than what the relation took, and
-/// whose domain it is could change them, so that they ran as the caller.
-pub fn domains(_: &[UsedColumn]) -> Vec<(String, String)> {
-    Vec::new()
 }
 
 /// Finds the relation by its name as it is now, since tools swap tables; where nothing is called so any more, by its number,
@@ -245,10 +236,7 @@ pub fn find(door: &Door<'_>, source: &mut Source) {
         None => raise(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
             format!("relation {} of source \"{}\" does not exist", source.relation_text(), source.name),
-            Some(format!(
-                "Bring it back, or drop the source: SELECT strata.drop_source({});",
-                literal(&source.name)
-            )),
+            Some(format!("Bring it back, or drop the source: SELECT strata.drop_source({});", literal(&source.name))),
         ),
     }
 }

@@ -73,9 +73,7 @@ extern "C-unwind" fn living_add_source(fcinfo: pg_sys::FunctionCallInfo) -> pg_s
             let condition = door.text(5).map(|text| of_row(&text, "where_clause"));
             let map = door.oid(10).map(|map| {
                 let map = check_relation(Some(map), &name);
-                let part = |index: usize, what: &str| {
-                    expression::of_row(map, &needed(index, what, "user_id"), what)
-                };
+                let part = |index: usize, what: &str| expression::of_row(map, &needed(index, what, "user_id"), what);
                 (map, part(12, "map_alias"), part(13, "map_user"))
             });
             (name, Asked { relation, user, time: Some(time), amount, condition }, map)
@@ -184,7 +182,8 @@ WHERE t.oid = {}::regtype AND NOT o.rolsuper AND o.oid <> {}::oid",
     }
     match base.as_str() {
         "smallint" => "integer".to_owned(),
-        "character varying" | "character" | "name" => "text".to_owned(),
+        // bpchar is what format_type calls character without a length; as a cast, character is one letter
+        "character varying" | "bpchar" | "name" => "text".to_owned(),
         _ => base,
     }
 }
@@ -252,11 +251,7 @@ fn choose(asked: &str, family: &Family, columns: &[UsedColumn], mark_column: Opt
 fn mark_of(door: &Door<'_>, relation: u32, column: &str, margin: Option<String>) -> String {
     let found = used_columns(door, relation, &[column.to_owned()], None);
     let Some(found) = found.first() else {
-        raise(
-            PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-            format!("the relation has no column \"{column}\""),
-            None,
-        )
+        raise(PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN, format!("the relation has no column \"{column}\""), None)
     };
     let is_timed = matches!(found.base.as_str(), "date" | "timestamp without time zone" | "timestamp with time zone");
     let is_number = matches!(found.base.as_str(), "smallint" | "integer" | "bigint" | "numeric");
@@ -434,7 +429,8 @@ fn make(
     source.id = door.spi.value("SELECT gen_random_uuid()").unwrap_or_default();
     source.relation = relation.to_u32();
     (source.relation_schema, source.relation_name) = (relation_schema, relation_name);
-    source.relation_owner = catalog::relation_of(relation).map(|relation| catalog::role_name(relation.owner)).unwrap_or_default();
+    source.relation_owner =
+        catalog::relation_of(relation).map(|relation| catalog::role_name(relation.owner)).unwrap_or_default();
     let family = Family::of(door, source.relation, None);
     let columns = used_columns(door, source.relation, &source.columns, None);
     if source.columns.iter().any(|column| column == "strata_change") {

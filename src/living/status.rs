@@ -46,7 +46,10 @@ unsafe extern "C-unwind" fn living_source_status(fcinfo: pg_sys::FunctionCallInf
     door::reading(fcinfo, |door| {
         let has_commit_times = setting(c"track_commit_timestamp") == "on";
         let names = |registry: &Registry| {
-            format!("SELECT name FROM {} WHERE kind = 'events' ORDER BY name", qualified(&registry.schema, "strata_sources"))
+            format!(
+                "SELECT name FROM {} WHERE kind = 'events' ORDER BY name",
+                qualified(&registry.schema, "strata_sources")
+            )
         };
         let show = |registry: &Registry, name: &str, rows: &Rows| {
             let source = door.source_in(&registry.schema, name);
@@ -82,8 +85,9 @@ fn problem(door: &Door<'_>, model: &LivingModel, parts: &[Part]) -> Option<Strin
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn living_model_status(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     door::reading(fcinfo, |door| {
-        let names =
-            |registry: &Registry| format!("SELECT name FROM {} ORDER BY name", qualified(&registry.schema, "strata_models"));
+        let names = |registry: &Registry| {
+            format!("SELECT name FROM {} ORDER BY name", qualified(&registry.schema, "strata_models"))
+        };
         let show = |registry: &Registry, name: &str, rows: &Rows| {
             let model = door.model_in(&registry.schema, name);
             let (parts, unreadable) = match door.spi.look(|| door.parts(&model)) {

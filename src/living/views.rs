@@ -151,7 +151,10 @@ fn drop_view(door: &Door<'_>, found: &Found, name: &str, user_type: &str) {
     if let Some(dependents) = dependents(door, &found.oid) {
         raise(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-            format!("{} cannot be made anew with users of type {user_type}: {dependents} depends on it", name.replace('"', "")),
+            format!(
+                "{} cannot be made anew with users of type {user_type}: {dependents} depends on it",
+                name.replace('"', "")
+            ),
             Some("Drop that and make it again afterwards, or create the model in another schema.".to_owned()),
         );
     }

@@ -13,6 +13,7 @@ use postgres::{Client, NoTls};
 
 pub mod purchases;
 pub mod roles;
+pub mod session;
 
 /// The cluster under test, as `scripts/cluster` describes it in the environment.
 #[derive(Debug)]

@@ -129,7 +129,7 @@ fn a_scheduled_model_is_refreshed() {
         ),
         "strata:analyst:rfm analyst"
     );
-    assert_eq!(value::<i64>(&mut analyst, "SELECT count(*) FROM strata.models WHERE schedule = '* * * * *'"), 2);
+    assert_eq!(value::<i64>(&mut analyst, "SELECT count(*) FROM strata_models WHERE schedule = '* * * * *'"), 2);
     wait_for(&mut analyst, "SELECT bool_and(users = 20) FROM strata.model_status()");
 
     // what comes later is found by a later run
@@ -137,7 +137,7 @@ fn a_scheduled_model_is_refreshed() {
     wait_for(&mut analyst, "SELECT bool_and(users = 21) FROM strata.model_status()");
 
     run(&mut analyst, "SELECT strata.unschedule('rfm'); SELECT strata.unschedule('rfm')");
-    assert_eq!(value::<i64>(&mut analyst, "SELECT count(*) FROM strata.models WHERE schedule IS NOT NULL"), 1);
+    assert_eq!(value::<i64>(&mut analyst, "SELECT count(*) FROM strata_models WHERE schedule IS NOT NULL"), 1);
     // a model goes with its job
     run(&mut analyst, "SELECT strata.drop_model('odd \"Na''me %')");
     assert_eq!(value::<i64>(&mut analyst, "SELECT count(*) FROM cron.job"), 0);

@@ -33,8 +33,7 @@ fn shop(database: &'static str) -> (Stage, Client) {
     (stage, owner)
 }
 
-const ORDERS: &str =
-    "SELECT customer_id, strata.ledger_agg(ordered_at, amount) FROM shop.orders WHERE customer_id IS NOT NULL GROUP BY 1";
+const ORDERS: &str = "SELECT customer_id, strata.ledger_agg(ordered_at, amount) FROM shop.orders WHERE customer_id IS NOT NULL GROUP BY 1";
 
 /// After a sync the ledgers are those of the rows, counted by plain SQL; and `verify` finds nothing.
 fn assert_counted(client: &mut Client, law: &str) {
@@ -129,10 +128,16 @@ fn domains_are_captured() {
     };
     run(&mut client, "TRUNCATE shop.dom");
     law(&mut client, "truncated");
-    run(&mut client, "INSERT INTO shop.dom VALUES (7, '2024-01-02', 3.5, 'x'), (8, '2024-01-02', 3.5, 'y'), (7, '2024-01-03', 1, 'z')");
+    run(
+        &mut client,
+        "INSERT INTO shop.dom VALUES (7, '2024-01-02', 3.5, 'x'), (8, '2024-01-02', 3.5, 'y'), (7, '2024-01-03', 1, 'z')",
+    );
     law(&mut client, "inserted");
     // what is in the table is there, whatever the domain says by now
-    run(&mut client, "ALTER DOMAIN shop.customer ADD CHECK (VALUE < 7) NOT VALID; DELETE FROM shop.dom WHERE at = '2024-01-03'");
+    run(
+        &mut client,
+        "ALTER DOMAIN shop.customer ADD CHECK (VALUE < 7) NOT VALID; DELETE FROM shop.dom WHERE at = '2024-01-03'",
+    );
     law(&mut client, "deleted under a narrower domain");
     run(&mut client, "UPDATE shop.dom SET amount = 9 WHERE customer = 8");
     law(&mut client, "updated");
@@ -147,7 +152,10 @@ fn domains_are_captured() {
 fn renamed_schemas_are_followed() {
     let (stage, mut client) = shop("trials_schemas");
     let mut writer = stage.client("writer");
-    run(&mut client, "CREATE SCHEMA other; CREATE TABLE other.visits (who bigint, at date); SELECT strata.add_source('visits', 'other.visits', 'who', 'at')");
+    run(
+        &mut client,
+        "CREATE SCHEMA other; CREATE TABLE other.visits (who bigint, at date); SELECT strata.add_source('visits', 'other.visits', 'who', 'at')",
+    );
     // there and back, with a row in between
     run(&mut client, "ALTER SCHEMA analytics RENAME TO away");
     run(&mut writer, &order(77, 3));
@@ -158,9 +166,15 @@ fn renamed_schemas_are_followed() {
     run(&mut client, "ALTER SCHEMA elsewhere RENAME TO shop");
     assert_counted(&mut client, "the relation's schema, there and back");
     // while it is away everything goes on, and other sources are told of
-    run(&mut client, "ALTER SCHEMA shop RENAME TO elsewhere; ALTER SCHEMA analytics RENAME TO away; SET search_path = away");
+    run(
+        &mut client,
+        "ALTER SCHEMA shop RENAME TO elsewhere; ALTER SCHEMA analytics RENAME TO away; SET search_path = away",
+    );
     run(&mut writer, &order(79, 4).replace("shop.", "elsewhere."));
-    run(&mut client, "INSERT INTO other.visits VALUES (1, '2024-03-01'); SELECT strata.sync('visits'); SELECT strata.sync('orders')");
+    run(
+        &mut client,
+        "INSERT INTO other.visits VALUES (1, '2024-03-01'); SELECT strata.sync('visits'); SELECT strata.sync('orders')",
+    );
     assert_same_rows(&mut client, "both renamed", "TABLE orders_ledger", &ORDERS.replace("shop.", "elsewhere."));
     run(&mut writer, &order(80, 5).replace("shop.", "elsewhere."));
     run(&mut client, "SELECT strata.rebuild('orders')");
@@ -234,10 +248,61 @@ fn tables_of_ours_that_are_gone() {
 
 /// Columns whose names are those of PL/pgSQL's variables, of our queries, of parameters: every one of them is just a column.
 const NAMES: &[&str] = &[
-    "found", "tg_op", "new", "old", "row", "excluded", "strata_problem", "$1", "$body$", "user_id", "at", "amount", "ledger", "place", "before",
-    "after", "cause", "first_day", "mark", "guests", "alias", "mapped", "is_ambiguous", "taken", "events", "moved", "counted", "differing",
-    "marks", "wanted", "e", "t", "l", "q", "strata_place", "strata_user", "queued", "countable", "problem", "rejected_row", "change", "sync_id",
-    "strata_new", "strata_old", "current_user", "select", "Größe", "a b", "x\"y", "day", "added", "removed", "members", "user", "none",
+    "found",
+    "tg_op",
+    "new",
+    "old",
+    "row",
+    "excluded",
+    "strata_problem",
+    "$1",
+    "$body$",
+    "user_id",
+    "at",
+    "amount",
+    "ledger",
+    "place",
+    "before",
+    "after",
+    "cause",
+    "first_day",
+    "mark",
+    "guests",
+    "alias",
+    "mapped",
+    "is_ambiguous",
+    "taken",
+    "events",
+    "moved",
+    "counted",
+    "differing",
+    "marks",
+    "wanted",
+    "e",
+    "t",
+    "l",
+    "q",
+    "strata_place",
+    "strata_user",
+    "queued",
+    "countable",
+    "problem",
+    "rejected_row",
+    "change",
+    "sync_id",
+    "strata_new",
+    "strata_old",
+    "current_user",
+    "select",
+    "Größe",
+    "a b",
+    "x\"y",
+    "day",
+    "added",
+    "removed",
+    "members",
+    "user",
+    "none",
 ];
 
 /// Law: no name of a column stops a source, whether all rows can be counted or some are put aside.
@@ -253,7 +318,9 @@ fn columns_of_any_name() {
             format!("CREATE TABLE shop.odd_{number} ({column} bigint, some_day date, some_amount numeric)"),
             format!("CREATE TABLE shop.odd_{number} (some_user bigint, some_day date, {column} numeric)"),
             format!("CREATE TABLE shop.odd_{number} (some_user bigint, {column} date, some_amount numeric)"),
-            format!("CREATE TABLE shop.odd_{number} (some_user bigint, some_day date, some_amount numeric, {column} boolean DEFAULT true)"),
+            format!(
+                "CREATE TABLE shop.odd_{number} (some_user bigint, some_day date, some_amount numeric, {column} boolean DEFAULT true)"
+            ),
         ];
         let quoted = column.replace('\'', "''");
         let arguments = [
@@ -280,7 +347,8 @@ fn columns_of_any_name() {
                 "SELECT (SELECT string_agg(user_id || ledger::text, ' ' ORDER BY user_id) FROM odd_ledger) || (SELECT count(*) FROM strata.verify('odd'))
                      || (SELECT count(*) FROM odd_queue)",
             );
-            let expected = r#"1{"2024-01-01": [1, 2], "2024-01-02": [1, 3]} 2{"2024-01-02": [1, 4], "2024-01-03": [1, 1]}00"#;
+            let expected =
+                r#"1{"2024-01-01": [1, 2], "2024-01-02": [1, 3]} 2{"2024-01-02": [1, 4], "2024-01-03": [1, 1]}00"#;
             if ledgers != expected {
                 failed.push(format!("{arguments}: {ledgers}"));
             }
@@ -304,7 +372,10 @@ fn the_longest_names() {
          INSERT INTO shop.both VALUES ('a', 1, '2024-01-01'), ('b', 1, '2024-01-02'), ('c', 2, '2024-01-03')",
     );
     for name in ["x".repeat(47), "用".repeat(15), format!("{}y", "x".repeat(42))] {
-        run(&mut client, &format!("SELECT strata.add_source('{name}', 'shop.both', 'alias', 'at', user_map => 'shop.both')"));
+        run(
+            &mut client,
+            &format!("SELECT strata.add_source('{name}', 'shop.both', 'alias', 'at', user_map => 'shop.both')"),
+        );
         run(
             &mut client,
             &format!(
@@ -438,7 +509,10 @@ fn renames_and_swaps() {
     // a swap as tools do it, and with the views on it gone
     for (round, (gone, new)) in [
         ("ALTER TABLE shop.orders RENAME TO orders_old", "ALTER TABLE shop.orders_new RENAME TO orders"),
-        ("DROP TABLE IF EXISTS shop.orders_old; DROP TABLE shop.orders CASCADE", "ALTER TABLE shop.orders_new RENAME TO orders"),
+        (
+            "DROP TABLE IF EXISTS shop.orders_old; DROP TABLE shop.orders CASCADE",
+            "ALTER TABLE shop.orders_new RENAME TO orders",
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -455,31 +529,53 @@ fn renames_and_swaps() {
             ),
         );
         assert_counted(&mut client, gone);
-        run(&mut client, "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (310, '2024-03-10', 4); UPDATE shop.orders SET amount = amount + 1 WHERE customer_id = 9");
-        assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM orders_queue WHERE strata_change IN (1, -1)") > 1, true, "{gone}: no triggers");
+        run(
+            &mut client,
+            "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (310, '2024-03-10', 4); UPDATE shop.orders SET amount = amount + 1 WHERE customer_id = 9",
+        );
+        assert_eq!(
+            value::<i64>(&mut client, "SELECT count(*) FROM orders_queue WHERE strata_change IN (1, -1)") > 1,
+            true,
+            "{gone}: no triggers"
+        );
         assert_counted(&mut client, "triggers came back");
     }
     // a column is renamed: said, not lost; and as it was
-    run(&mut client, "ALTER TABLE shop.orders RENAME COLUMN amount TO total; INSERT INTO shop.orders (customer_id, ordered_at, total) VALUES (320, '2024-03-11', 4)");
+    run(
+        &mut client,
+        "ALTER TABLE shop.orders RENAME COLUMN amount TO total; INSERT INTO shop.orders (customer_id, ordered_at, total) VALUES (320, '2024-03-11', 4)",
+    );
     assert!(problem(&mut client).is_some_and(|problem| problem.contains("amount")));
     let (code, message, hint) = told(&mut client, "SELECT strata.sync('orders')");
     assert!(code == "55000" && message.contains("amount") && !hint.is_empty(), "{code} {message}");
     run(&mut client, "ALTER TABLE shop.orders RENAME COLUMN total TO amount");
     assert_counted(&mut client, "a column renamed and renamed back");
-    run(&mut client, "ALTER TABLE shop.orders ALTER amount TYPE text USING amount::text; INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (321, '2024-03-11', '4')");
+    run(
+        &mut client,
+        "ALTER TABLE shop.orders ALTER amount TYPE text USING amount::text; INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (321, '2024-03-11', '4')",
+    );
     assert!(problem(&mut client).is_some());
     assert_eq!(told(&mut client, "SELECT strata.sync('orders')").0, "55000");
     run(&mut client, "ALTER TABLE shop.orders ALTER amount TYPE integer USING amount::integer");
     assert_counted(&mut client, "a type changed and changed back");
     // another column of that name, another order of columns
-    run(&mut client, "ALTER TABLE shop.orders ADD COLUMN amount_2 integer; UPDATE shop.orders SET amount_2 = amount; ALTER TABLE shop.orders DROP COLUMN amount; ALTER TABLE shop.orders RENAME COLUMN amount_2 TO amount; UPDATE shop.orders SET amount = amount + 1 WHERE customer_id < 5");
+    run(
+        &mut client,
+        "ALTER TABLE shop.orders ADD COLUMN amount_2 integer; UPDATE shop.orders SET amount_2 = amount; ALTER TABLE shop.orders DROP COLUMN amount; ALTER TABLE shop.orders RENAME COLUMN amount_2 TO amount; UPDATE shop.orders SET amount = amount + 1 WHERE customer_id < 5",
+    );
     assert_counted(&mut client, "another column of the same name");
     // a view in its place: compared
-    run(&mut client, "ALTER TABLE shop.orders RENAME TO orders_base; CREATE VIEW shop.orders AS SELECT customer_id, ordered_at, amount FROM shop.orders_base WHERE customer_id % 2 = 0");
+    run(
+        &mut client,
+        "ALTER TABLE shop.orders RENAME TO orders_base; CREATE VIEW shop.orders AS SELECT customer_id, ordered_at, amount FROM shop.orders_base WHERE customer_id % 2 = 0",
+    );
     assert_counted(&mut client, "a view");
     run(&mut client, "INSERT INTO shop.orders_base (customer_id, ordered_at, amount) VALUES (400, '2024-03-11', 4)");
     assert_counted(&mut client, "a view, again");
-    run(&mut client, "DROP VIEW shop.orders; ALTER TABLE shop.orders_base RENAME TO orders; INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (401, '2024-03-11', 4)");
+    run(
+        &mut client,
+        "DROP VIEW shop.orders; ALTER TABLE shop.orders_base RENAME TO orders; INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (401, '2024-03-11', 4)",
+    );
     assert_counted(&mut client, "a table again");
 }
 
@@ -488,7 +584,10 @@ fn renames_and_swaps() {
 fn tampered_triggers() {
     let (_stage, mut client) = shop("trials_triggers");
     let names: Vec<String> = client
-        .query("SELECT tgname::text FROM pg_trigger WHERE tgrelid = 'shop.orders'::regclass AND tgname LIKE 'strata%'", &[])
+        .query(
+            "SELECT tgname::text FROM pg_trigger WHERE tgrelid = 'shop.orders'::regclass AND tgname LIKE 'strata%'",
+            &[],
+        )
         .expect("triggers")
         .iter()
         .map(|row| row.get(0))
@@ -504,7 +603,10 @@ fn tampered_triggers() {
             run(&mut client, &tamper);
             run(
                 &mut client,
-                &format!("{}; UPDATE shop.orders SET amount = amount + 1 WHERE customer_id = 7; DELETE FROM shop.orders WHERE order_id % 97 = 5", order(500, 1)),
+                &format!(
+                    "{}; UPDATE shop.orders SET amount = amount + 1 WHERE customer_id = 7; DELETE FROM shop.orders WHERE order_id % 97 = 5",
+                    order(500, 1)
+                ),
             );
             assert!(problem(&mut client).is_some(), "{tamper}");
             assert_counted(&mut client, &tamper);
@@ -545,17 +647,78 @@ fn partitions_that_come_and_go() {
         ("came, got rows through the parent, was dropped", vec![fresh, rows, "DROP TABLE shop.visits_9"]),
         ("came, got rows of its own, was dropped", vec![fresh, direct, "DROP TABLE shop.visits_9"]),
         ("was detached", vec![fresh, rows, direct, detach]),
-        ("was attached again with other rows", vec!["DELETE FROM shop.visits_9 WHERE who = 1", "INSERT INTO shop.visits_9 VALUES (30, '2024-09-05', 1)", "ALTER TABLE shop.visits ATTACH PARTITION shop.visits_9 FOR VALUES FROM ('2024-09-01') TO ('2024-10-01')"]),
-        ("left and came back between two syncs, changed meanwhile", vec![detach, "UPDATE shop.visits_9 SET n = n + 1", "ALTER TABLE shop.visits ATTACH PARTITION shop.visits_9 FOR VALUES FROM ('2024-09-01') TO ('2024-10-01')"]),
+        (
+            "was attached again with other rows",
+            vec![
+                "DELETE FROM shop.visits_9 WHERE who = 1",
+                "INSERT INTO shop.visits_9 VALUES (30, '2024-09-05', 1)",
+                "ALTER TABLE shop.visits ATTACH PARTITION shop.visits_9 FOR VALUES FROM ('2024-09-01') TO ('2024-10-01')",
+            ],
+        ),
+        (
+            "left and came back between two syncs, changed meanwhile",
+            vec![
+                detach,
+                "UPDATE shop.visits_9 SET n = n + 1",
+                "ALTER TABLE shop.visits ATTACH PARTITION shop.visits_9 FOR VALUES FROM ('2024-09-01') TO ('2024-10-01')",
+            ],
+        ),
         ("was truncated by itself", vec!["TRUNCATE shop.visits_9", rows]),
-        ("was updated through the parent into another", vec!["UPDATE shop.visits SET at = '2024-01-05' WHERE at > '2024-09-01'"]),
+        (
+            "was updated through the parent into another",
+            vec!["UPDATE shop.visits SET at = '2024-01-05' WHERE at > '2024-09-01'"],
+        ),
         ("was dropped", vec![rows, direct, "DROP TABLE shop.visits_9"]),
-        ("came within another", vec!["ALTER TABLE shop.visits_2 DETACH PARTITION shop.visits_2b", "CREATE TABLE shop.visits_2c PARTITION OF shop.visits_2 FOR VALUES IN (4, 5)", "INSERT INTO shop.visits VALUES (4, '2024-02-02', 1)", "INSERT INTO shop.visits_2 VALUES (5, '2024-02-02', 1)", "INSERT INTO shop.visits_2c VALUES (5, '2024-02-03', 1)"]),
-        ("a whole branch left", vec!["INSERT INTO shop.visits_2 VALUES (5, '2024-02-02', 1)", "ALTER TABLE shop.visits DETACH PARTITION shop.visits_2", "INSERT INTO shop.visits_2 VALUES (5, '2024-02-02', 1)"]),
-        ("the branch came back", vec!["ALTER TABLE shop.visits ATTACH PARTITION shop.visits_2 FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')", "INSERT INTO shop.visits_2a VALUES (1, '2024-02-02', 1)"]),
-        ("two at once, one stays", vec![fresh, "CREATE TABLE shop.visits_8 PARTITION OF shop.visits FOR VALUES FROM ('2024-08-01') TO ('2024-09-01')", rows, "INSERT INTO shop.visits VALUES (1, '2024-08-03', 4), (40, '2024-08-04', 5)", "DROP TABLE shop.visits_9"]),
-        ("in one transaction", vec!["BEGIN; CREATE TABLE shop.visits_9 PARTITION OF shop.visits FOR VALUES FROM ('2024-09-01') TO ('2024-10-01'); INSERT INTO shop.visits VALUES (1, '2024-09-03', 4), (50, '2024-09-04', 5); ALTER TABLE shop.visits DETACH PARTITION shop.visits_9; COMMIT", "DROP TABLE shop.visits_9"]),
-        ("in a subtransaction that is undone", vec![fresh, "BEGIN; SAVEPOINT s; INSERT INTO shop.visits VALUES (51, '2024-09-03', 4); ROLLBACK TO s; INSERT INTO shop.visits VALUES (52, '2024-09-03', 4); COMMIT", "DROP TABLE shop.visits_9"]),
+        (
+            "came within another",
+            vec![
+                "ALTER TABLE shop.visits_2 DETACH PARTITION shop.visits_2b",
+                "CREATE TABLE shop.visits_2c PARTITION OF shop.visits_2 FOR VALUES IN (4, 5)",
+                "INSERT INTO shop.visits VALUES (4, '2024-02-02', 1)",
+                "INSERT INTO shop.visits_2 VALUES (5, '2024-02-02', 1)",
+                "INSERT INTO shop.visits_2c VALUES (5, '2024-02-03', 1)",
+            ],
+        ),
+        (
+            "a whole branch left",
+            vec![
+                "INSERT INTO shop.visits_2 VALUES (5, '2024-02-02', 1)",
+                "ALTER TABLE shop.visits DETACH PARTITION shop.visits_2",
+                "INSERT INTO shop.visits_2 VALUES (5, '2024-02-02', 1)",
+            ],
+        ),
+        (
+            "the branch came back",
+            vec![
+                "ALTER TABLE shop.visits ATTACH PARTITION shop.visits_2 FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')",
+                "INSERT INTO shop.visits_2a VALUES (1, '2024-02-02', 1)",
+            ],
+        ),
+        (
+            "two at once, one stays",
+            vec![
+                fresh,
+                "CREATE TABLE shop.visits_8 PARTITION OF shop.visits FOR VALUES FROM ('2024-08-01') TO ('2024-09-01')",
+                rows,
+                "INSERT INTO shop.visits VALUES (1, '2024-08-03', 4), (40, '2024-08-04', 5)",
+                "DROP TABLE shop.visits_9",
+            ],
+        ),
+        (
+            "in one transaction",
+            vec![
+                "BEGIN; CREATE TABLE shop.visits_9 PARTITION OF shop.visits FOR VALUES FROM ('2024-09-01') TO ('2024-10-01'); INSERT INTO shop.visits VALUES (1, '2024-09-03', 4), (50, '2024-09-04', 5); ALTER TABLE shop.visits DETACH PARTITION shop.visits_9; COMMIT",
+                "DROP TABLE shop.visits_9",
+            ],
+        ),
+        (
+            "in a subtransaction that is undone",
+            vec![
+                fresh,
+                "BEGIN; SAVEPOINT s; INSERT INTO shop.visits VALUES (51, '2024-09-03', 4); ROLLBACK TO s; INSERT INTO shop.visits VALUES (52, '2024-09-03', 4); COMMIT",
+                "DROP TABLE shop.visits_9",
+            ],
+        ),
     ];
     let counted = "SELECT who, strata.ledger_agg(at, n) FROM shop.visits GROUP BY 1";
     for (law, steps) in steps {
@@ -564,7 +727,8 @@ fn partitions_that_come_and_go() {
         }
         run(&mut client, "SELECT strata.sync('visits')");
         assert_same_rows(&mut client, law, "TABLE visits_ledger", counted);
-        let problem: Option<String> = value(&mut client, "SELECT problem FROM strata.source_status() WHERE source = 'visits'");
+        let problem: Option<String> =
+            value(&mut client, "SELECT problem FROM strata.source_status() WHERE source = 'visits'");
         assert_eq!(problem, None, "{law}");
     }
     run(&mut client, "SELECT strata.drop_source('visits')");
@@ -581,9 +745,15 @@ fn children_of_a_table() {
         "CREATE TABLE shop.archive () INHERITS (shop.orders); INSERT INTO shop.archive VALUES (9001, 61, '2024-03-01', 5)",
     );
     assert_counted(&mut client, "a child that came");
-    run(&mut client, "INSERT INTO shop.archive VALUES (9002, 62, '2024-03-01', 5); UPDATE shop.orders SET amount = 6 WHERE customer_id = 61");
+    run(
+        &mut client,
+        "INSERT INTO shop.archive VALUES (9002, 62, '2024-03-01', 5); UPDATE shop.orders SET amount = 6 WHERE customer_id = 61",
+    );
     assert_counted(&mut client, "written to");
-    run(&mut client, "ALTER TABLE shop.archive NO INHERIT shop.orders; INSERT INTO shop.archive VALUES (9003, 63, '2024-03-01', 5)");
+    run(
+        &mut client,
+        "ALTER TABLE shop.archive NO INHERIT shop.orders; INSERT INTO shop.archive VALUES (9003, 63, '2024-03-01', 5)",
+    );
     assert_counted(&mut client, "a child that went");
     run(&mut client, "ALTER TABLE shop.archive INHERIT shop.orders; DROP TABLE shop.archive");
     assert_counted(&mut client, "came back and was dropped");
@@ -599,7 +769,9 @@ fn forced_row_level_security() {
          CREATE POLICY part ON shop.orders USING (customer_id < 10) WITH CHECK (true)",
     );
     let before: i64 = value(&mut client, "SELECT count(*) FROM orders_ledger");
-    for call in ["rebuild('orders')", "add_source('again', 'shop.orders', 'customer_id', 'ordered_at')", "verify('orders')"] {
+    for call in
+        ["rebuild('orders')", "add_source('again', 'shop.orders', 'customer_id', 'ordered_at')", "verify('orders')"]
+    {
         let (code, message, _) = told(&mut client, &format!("SELECT strata.{call}"));
         assert!(code == "42501" && message.contains("row-level security"), "{call}: {code} {message}");
     }
@@ -615,7 +787,10 @@ fn forced_row_level_security() {
 #[test]
 fn a_table_that_changes_hands() {
     let (mut stage, mut client) = shop("trials_hands");
-    run(&mut client, "CREATE TABLE shop.kept (customer_id bigint, at date); SELECT strata.add_source('kept', 'shop.kept', 'customer_id', 'at')");
+    run(
+        &mut client,
+        "CREATE TABLE shop.kept (customer_id bigint, at date); SELECT strata.add_source('kept', 'shop.kept', 'customer_id', 'at')",
+    );
     stage.root("ALTER TABLE shop.orders OWNER TO {other}; GRANT USAGE, CREATE ON SCHEMA shop TO {other}");
     let mut other = stage.client("other");
     run(&mut other, &order(4242, 1));
@@ -627,7 +802,10 @@ fn a_table_that_changes_hands() {
     // others of his go on
     run(&mut client, "INSERT INTO shop.kept VALUES (1, '2024-01-01'); SELECT strata.sync('kept')");
     // the new owner can follow it himself, beside what the old one left there
-    run(&mut other, "SET search_path = shop; SELECT strata.add_source('mine', 'shop.orders', 'customer_id', 'ordered_at')");
+    run(
+        &mut other,
+        "SET search_path = shop; SELECT strata.add_source('mine', 'shop.orders', 'customer_id', 'ordered_at')",
+    );
     run(&mut client, "SELECT strata.drop_source('orders')");
     run(&mut other, &format!("{}; SELECT strata.sync('mine'); SELECT strata.drop_source('mine')", order(4243, 1)));
     run(&mut other, &order(4244, 1));
@@ -647,7 +825,9 @@ fn a_partition_of_another() {
     run(&mut other, "INSERT INTO shop.visits_1 VALUES (99, '2024-01-03', 5)");
     run(&mut client, "INSERT INTO shop.visits VALUES (98, '2024-01-03', 5)");
     match attempt(&mut client, "SELECT strata.sync('visits')") {
-        Some((code, message, _)) => assert!(code == "55000" && message.contains(&stage.role("other")), "{code} {message}"),
+        Some((code, message, _)) => {
+            assert!(code == "55000" && message.contains(&stage.role("other")), "{code} {message}")
+        }
         None => {
             assert_same_rows(
                 &mut client,
@@ -766,8 +946,10 @@ fn subscriptions() {
         }
     }
     // asked for by name, it is told
-    let (code, message, _) =
-        told(&mut client, "SELECT strata.add_source('forced', 'orders', 'customer_id', 'ordered_at', capture => 'trigger')");
+    let (code, message, _) = told(
+        &mut client,
+        "SELECT strata.add_source('forced', 'orders', 'customer_id', 'ordered_at', capture => 'trigger')",
+    );
     assert!(code == "42809" && message.contains("replication"), "{code}: {message}");
     run(&mut client, "DROP SUBSCRIPTION here");
     // on its own again, 'auto' puts triggers back

@@ -90,11 +90,18 @@ fn assert_goes_on(client: &mut Client, law: &str, shop: &str, schema: &str, few:
     let answer = answer.unwrap_or_else(|error| panic!("{law}: {}", explained(&error)));
     if few {
         assert_eq!(answer.get::<_, &str>(0), "incremental", "{law}");
-        let written: i64 = value(client, "SELECT count(*) FROM care_history WHERE recorded_at = (SELECT max(recorded_at) FROM care_history)");
+        let written: i64 = value(
+            client,
+            "SELECT count(*) FROM care_history WHERE recorded_at = (SELECT max(recorded_at) FROM care_history)",
+        );
         assert!(written < 25, "{law}: {written} changes written");
     }
     assert_right(client, law, shop);
-    assert_eq!(value::<Option<String>>(client, "SELECT problem FROM strata.source_status() WHERE source = 'orders'"), None, "{law}");
+    assert_eq!(
+        value::<Option<String>>(client, "SELECT problem FROM strata.source_status() WHERE source = 'orders'"),
+        None,
+        "{law}"
+    );
 }
 
 fn assert_right(client: &mut Client, law: &str, shop: &str) {
@@ -122,10 +129,18 @@ fn assert_right(client: &mut Client, law: &str, shop: &str) {
 #[test]
 fn dumps_restore_in_any_order() {
     let (stage, mut owner) = owned("trials_restore");
-    run(&mut owner, "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (5, '2024-03-02', 9), (777, '2024-03-03', 8)");
+    run(
+        &mut owner,
+        "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (5, '2024-03-02', 9), (777, '2024-03-03', 8)",
+    );
     // many objects, so that jobs have something to do side by side
     for number in 0..12 {
-        run(&mut owner, &format!("SELECT strata.create_model('other_{number}', $m${MODEL}$m$, attributes => 'shop.customers'); SELECT strata.refresh('other_{number}', '2024-03-01')"));
+        run(
+            &mut owner,
+            &format!(
+                "SELECT strata.create_model('other_{number}', $m${MODEL}$m$, attributes => 'shop.customers'); SELECT strata.refresh('other_{number}', '2024-03-01')"
+            ),
+        );
     }
     let expected = seen(&mut superuser(stage.database), "analytics");
     let root = &server().superuser;
@@ -143,7 +158,9 @@ fn dumps_restore_in_any_order() {
     .enumerate()
     {
         remove(&file);
-        succeed(as_user("pg_dump", root).args(["--format", format, "-j", jobs, "--file"]).arg(&file).arg(stage.database));
+        succeed(
+            as_user("pg_dump", root).args(["--format", format, "-j", jobs, "--file"]).arg(&file).arg(stage.database),
+        );
         let restored: &'static str = format!("trials_restore_{number}").leak();
         empty_database(restored);
         let law = format!("{format} -j{jobs} {ways:?}");
@@ -191,7 +208,12 @@ fn an_owner_dumps_his_own() {
     let file = place("trials_own");
     for (number, (format, jobs)) in [("plain", ""), ("custom", "-j2"), ("directory", "-j4")].into_iter().enumerate() {
         remove(&file);
-        succeed(as_user("pg_dump", &role).args(["--format", format, "-n", "shop", "-n", "analytics", "--file"]).arg(&file).arg(stage.database));
+        succeed(
+            as_user("pg_dump", &role)
+                .args(["--format", format, "-n", "shop", "-n", "analytics", "--file"])
+                .arg(&file)
+                .arg(stage.database),
+        );
         let restored: &'static str = format!("trials_own_{number}").leak();
         let mut target = Stage::new(restored, &[]);
         target.root(&format!("GRANT CREATE ON DATABASE {restored} TO {role}"));
@@ -214,12 +236,18 @@ fn an_owner_dumps_his_own() {
 fn restored_by_another() {
     let (stage, _owner) = owned("trials_no_owner");
     let file = place("trials_no_owner");
-    succeed(as_user("pg_dump", &server().superuser).args(["--format", "custom", "--file"]).arg(&file).arg(stage.database));
+    succeed(
+        as_user("pg_dump", &server().superuser).args(["--format", "custom", "--file"]).arg(&file).arg(stage.database),
+    );
     let restored = "trials_no_owner_2";
     let mut target = Stage::new(restored, &["other"]);
     target.root(&format!("DROP EXTENSION pg_strata; GRANT CREATE ON DATABASE {restored} TO {{other}}; ALTER DATABASE {restored} OWNER TO {{other}}"));
     let other = target.role("other");
-    succeed(as_user("pg_restore", &other).args(["--no-owner", "--no-privileges", "--no-comments", "-d", restored, "--section=pre-data"]).arg(&file));
+    succeed(
+        as_user("pg_restore", &other)
+            .args(["--no-owner", "--no-privileges", "--no-comments", "-d", restored, "--section=pre-data"])
+            .arg(&file),
+    );
     drop(target);
     // with the comments, which bear the marks; those of the extension and the public schema are not his to write
     let restored = "trials_no_owner_3";
@@ -228,12 +256,24 @@ fn restored_by_another() {
     let other = target.role("other");
     let list = place("trials_no_owner_list");
     let contents = as_user("pg_restore", &other).arg("-l").arg(&file).output().expect("pg_restore");
-    let lines: Vec<String> = String::from_utf8_lossy(&contents.stdout).lines().filter(|line| !line.contains("EXTENSION")).map(str::to_owned).collect();
+    let lines: Vec<String> = String::from_utf8_lossy(&contents.stdout)
+        .lines()
+        .filter(|line| !line.contains("EXTENSION"))
+        .map(str::to_owned)
+        .collect();
     std::fs::write(&list, lines.join("\n")).expect("written");
-    succeed(as_user("pg_restore", &other).args(["--exit-on-error", "--no-owner", "--no-privileges", "-d", restored, "-L"]).arg(&list).arg(&file));
+    succeed(
+        as_user("pg_restore", &other)
+            .args(["--exit-on-error", "--no-owner", "--no-privileges", "-d", restored, "-L"])
+            .arg(&list)
+            .arg(&file),
+    );
     let mut client = connect(restored, &other);
     assert_goes_on(&mut client, "another owner", "shop", "analytics", true);
-    run(&mut client, "SELECT strata.rebuild('orders'); SELECT strata.calibrate('care'); SELECT strata.drop_model('care'); SELECT strata.drop_source('orders')");
+    run(
+        &mut client,
+        "SELECT strata.rebuild('orders'); SELECT strata.calibrate('care'); SELECT strata.drop_model('care'); SELECT strata.drop_source('orders')",
+    );
     remove(&file);
     remove(&list);
 }
@@ -250,15 +290,19 @@ fn materialized_views_come_back_filled() {
          CREATE MATERIALIZED VIEW analytics.of_function AS SELECT user_id, layer FROM strata.members('analytics.care')",
     );
     let views = ["sizes", "daily", "moved", "of_function"];
-    let before: Vec<i64> = views.iter().map(|view| value(&mut owner, &format!("SELECT count(*) FROM analytics.{view}"))).collect();
+    let before: Vec<i64> =
+        views.iter().map(|view| value(&mut owner, &format!("SELECT count(*) FROM analytics.{view}"))).collect();
     assert!(before.iter().all(|rows| *rows > 0), "{before:?}");
     let file = place("trials_materialized");
-    succeed(as_user("pg_dump", &server().superuser).args(["--format", "custom", "--file"]).arg(&file).arg(stage.database));
+    succeed(
+        as_user("pg_dump", &server().superuser).args(["--format", "custom", "--file"]).arg(&file).arg(stage.database),
+    );
     let restored = "trials_materialized_2";
     empty_database(restored);
     succeed(as_user("pg_restore", &server().superuser).args(["--exit-on-error", "-j2", "-d", restored]).arg(&file));
     let mut client = connect(restored, &stage.role("owner"));
-    let after: Vec<i64> = views.iter().map(|view| value(&mut client, &format!("SELECT count(*) FROM analytics.{view}"))).collect();
+    let after: Vec<i64> =
+        views.iter().map(|view| value(&mut client, &format!("SELECT count(*) FROM analytics.{view}"))).collect();
     assert_eq!(after, before);
     run(&mut client, "REFRESH MATERIALIZED VIEW analytics.of_function; REFRESH MATERIALIZED VIEW analytics.daily");
     remove(&file);
@@ -275,10 +319,14 @@ fn another_owner() {
     stage.root("REASSIGN OWNED BY {leaver} TO {other}; DROP OWNED BY {leaver}; DROP ROLE {leaver}");
     let mut other = stage.client("other");
     assert_goes_on(&mut other, "reassigned", "shop", "analytics", true);
-    run(&mut other, "SELECT count(*) FROM strata_members; SELECT strata.rebuild('orders'); SELECT strata.calibrate('care')");
+    run(
+        &mut other,
+        "SELECT count(*) FROM strata_members; SELECT strata.rebuild('orders'); SELECT strata.calibrate('care')",
+    );
     assert_right(&mut other, "reassigned", "shop");
     run(&mut other, "SELECT strata.drop_model('care'); SELECT strata.drop_source('orders')");
-    let left = "SELECT count(*) FROM pg_class WHERE relnamespace = 'analytics'::regnamespace AND relname NOT LIKE 'strata%'";
+    let left =
+        "SELECT count(*) FROM pg_class WHERE relnamespace = 'analytics'::regnamespace AND relname NOT LIKE 'strata%'";
     assert_eq!(value::<i64>(&mut other, left), 0);
     // table by table, by ALTER OWNER
     stage.add("leaver");
@@ -302,7 +350,9 @@ fn another_owner() {
     // DROP OWNED takes it all, and the shop of another goes on
     stage.root("ALTER TABLE s2.orders OWNER TO {reader}; GRANT USAGE ON SCHEMA s2 TO {reader}; GRANT USAGE ON SEQUENCE s2.orders_order_id_seq TO {reader}");
     stage.by("reader", "INSERT INTO s2.orders (customer_id, ordered_at, amount) VALUES (1, '2024-03-03', 1)");
-    stage.root("ALTER SCHEMA s2 OWNER TO {reader}; ALTER TABLE s2.orders OWNER TO {other}; DROP OWNED BY {other} CASCADE");
+    stage.root(
+        "ALTER SCHEMA s2 OWNER TO {reader}; ALTER TABLE s2.orders OWNER TO {other}; DROP OWNED BY {other} CASCADE",
+    );
     let left: i64 = value(&mut stage.root, "SELECT count(*) FROM pg_namespace WHERE nspname = 'a2'");
     assert_eq!(left, 0);
 }
@@ -335,18 +385,27 @@ fn drops_take_what_was_made() {
         ),
     );
     // a table of the user's own that has taken the place of one of ours
-    run(&mut owner, "SELECT strata.add_source('x', 'shop.orders', 'customer_id', 'ordered_at'); DROP TABLE x_rejects; CREATE TABLE x_rejects (mine integer); INSERT INTO x_rejects VALUES (1)");
+    run(
+        &mut owner,
+        "SELECT strata.add_source('x', 'shop.orders', 'customer_id', 'ordered_at'); DROP TABLE x_rejects; CREATE TABLE x_rejects (mine integer); INSERT INTO x_rejects VALUES (1)",
+    );
     let gone: String = value(&mut owner, "SELECT strata.drop_source('x')");
     assert!(gone.contains("x_ledger"), "{gone}");
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM x_rejects"), 1);
     // one of ours that bears another name by now
-    run(&mut owner, "SELECT strata.add_source('y', 'shop.orders', 'customer_id', 'ordered_at'); ALTER TABLE y_ledger RENAME TO kept; CREATE VIEW y_ledger AS SELECT 1 AS mine; SELECT strata.drop_source('y'); TABLE y_ledger");
+    run(
+        &mut owner,
+        "SELECT strata.add_source('y', 'shop.orders', 'customer_id', 'ordered_at'); ALTER TABLE y_ledger RENAME TO kept; CREATE VIEW y_ledger AS SELECT 1 AS mine; SELECT strata.drop_source('y'); TABLE y_ledger",
+    );
     assert_eq!(value::<Option<String>>(&mut owner, "SELECT to_regclass('kept')::text"), None);
     // views on what is dropped: told, and nothing is gone
     run(&mut owner, "CREATE VIEW on_members AS SELECT * FROM care_members");
     let (code, ..) = told(&mut owner, "SELECT strata.drop_model('care')");
     assert_eq!(code, "2BP01");
-    run(&mut owner, "SELECT strata.refresh('care', '2024-03-03'); DROP VIEW on_members; SELECT strata.drop_model('care')");
+    run(
+        &mut owner,
+        "SELECT strata.refresh('care', '2024-03-03'); DROP VIEW on_members; SELECT strata.drop_model('care')",
+    );
     // the comment is the mark: who takes it off keeps the table
     run(&mut owner, "COMMENT ON TABLE orders_ledger IS 'mine'");
     let gone = attempt(&mut owner, "SELECT strata.drop_source('orders')");
@@ -373,7 +432,10 @@ fn views_of_queries_come_back() {
     );
     let views = "SELECT count(*) FROM pg_class WHERE relkind = 'v' AND relname IN ('q_attributes', 'q_users')";
     assert_eq!(value::<i64>(&mut owner, views), 0);
-    run(&mut owner, "SELECT * FROM strata.model_status(); SELECT * FROM strata.source_status(); SELECT strata.refresh('q', '2024-03-02')");
+    run(
+        &mut owner,
+        "SELECT * FROM strata.model_status(); SELECT * FROM strata.source_status(); SELECT strata.refresh('q', '2024-03-02')",
+    );
     assert_eq!(value::<i64>(&mut owner, views), 2);
     assert_eq!(value::<String>(&mut owner, layers), before);
     run(&mut owner, "UPDATE shop.customers SET city = 'Chengdu'; SELECT strata.refresh('q', '2024-03-03')");
@@ -403,15 +465,26 @@ fn many_schemas_of_one_role() {
         assert_eq!(counted, i64::from(schema == "ci"), "{schema}");
     }
     // the first on the path, or the one that is named
-    run(&mut owner, "SET search_path = prod, dev; SELECT strata.refresh('care', '2024-03-03'); SELECT strata.refresh('ci.care', '2024-03-04')");
-    let as_of = |owner: &mut Client, schema: &str| value::<String>(owner, &format!("SELECT as_of::text FROM {schema}.strata_models WHERE name = 'care'"));
-    assert_eq!([as_of(&mut owner, "dev"), as_of(&mut owner, "ci"), as_of(&mut owner, "prod")], ["2024-03-02", "2024-03-04", "2024-03-03"]);
+    run(
+        &mut owner,
+        "SET search_path = prod, dev; SELECT strata.refresh('care', '2024-03-03'); SELECT strata.refresh('ci.care', '2024-03-04')",
+    );
+    let as_of = |owner: &mut Client, schema: &str| {
+        value::<String>(owner, &format!("SELECT as_of::text FROM {schema}.strata_models WHERE name = 'care'"))
+    };
+    assert_eq!(
+        [as_of(&mut owner, "dev"), as_of(&mut owner, "ci"), as_of(&mut owner, "prod")],
+        ["2024-03-02", "2024-03-04", "2024-03-03"]
+    );
     // lists name them apart
     run(&mut owner, "SET search_path = prod, dev, ci");
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM strata.source_status() WHERE source = 'orders'"), 3);
     assert_eq!(value::<i64>(&mut owner, "SELECT count(DISTINCT schema) FROM strata.model_status()"), 3);
     for schema in ["dev", "ci"] {
-        run(&mut owner, &format!("SELECT strata.drop_model('{schema}.care'); SELECT strata.drop_source('{schema}.orders')"));
+        run(
+            &mut owner,
+            &format!("SELECT strata.drop_model('{schema}.care'); SELECT strata.drop_source('{schema}.orders')"),
+        );
     }
     run(&mut owner, "SET search_path = prod");
     assert_goes_on(&mut owner, "the others are gone", "prod", "prod", true);
@@ -426,15 +499,26 @@ fn schemas_renamed_and_dropped() {
     let mut reader = stage.client("reader");
     let members: i64 = value(&mut reader, "SELECT count(*) FROM analytics.strata_members");
     assert!(members > 0);
-    run(&mut owner, "ALTER SCHEMA analytics RENAME TO insight; ALTER SCHEMA shop RENAME TO store; SET search_path = insight");
+    run(
+        &mut owner,
+        "ALTER SCHEMA analytics RENAME TO insight; ALTER SCHEMA shop RENAME TO store; SET search_path = insight",
+    );
     for view in ["strata_members", "strata_periods", "strata_moves", "strata_sizes"] {
         assert!(value::<i64>(&mut reader, &format!("SELECT count(*) FROM insight.{view}")) > 0, "{view}");
     }
     assert_eq!(value::<i64>(&mut reader, "SELECT count(*) FROM insight.strata_members"), members);
     assert_goes_on(&mut owner, "renamed", "store", "insight", true);
-    run(&mut owner, "SELECT * FROM strata.members('care'); SELECT * FROM strata.members('insight.care', '2024-02-01'); SELECT strata.explain('care', '7'); SELECT * FROM strata.entered('care', 'hot')");
+    run(
+        &mut owner,
+        "SELECT * FROM strata.members('care'); SELECT * FROM strata.members('insight.care', '2024-02-01'); SELECT strata.explain('care', '7'); SELECT * FROM strata.entered('care', 'hot')",
+    );
     // a model more, in the schema as it is called now
-    run(&mut owner, &format!("SELECT strata.create_model('second', $m${MODEL}$m$, attributes => 'store.customers'); SELECT strata.refresh('second', '2024-03-03'); SELECT count(*) FROM strata_members WHERE model = 'second'"));
+    run(
+        &mut owner,
+        &format!(
+            "SELECT strata.create_model('second', $m${MODEL}$m$, attributes => 'store.customers'); SELECT strata.refresh('second', '2024-03-03'); SELECT count(*) FROM strata_members WHERE model = 'second'"
+        ),
+    );
     // another of the old name does not matter
     stage.root("CREATE SCHEMA analytics AUTHORIZATION {owner}; CREATE SCHEMA shop AUTHORIZATION {owner}");
     run(&mut owner, &shop("shop"));
@@ -442,7 +526,10 @@ fn schemas_renamed_and_dropped() {
     let synced = attempt(&mut owner, "SET search_path = insight; SELECT strata.sync('orders')");
     assert_eq!(synced, None);
     run(&mut owner, "DROP SCHEMA insight CASCADE");
-    run(&mut owner, "INSERT INTO store.orders (customer_id, ordered_at, amount) VALUES (998, '2024-03-03', 1); UPDATE store.customers SET city = 'x'; DELETE FROM store.orders WHERE customer_id = 998; TRUNCATE store.orders");
+    run(
+        &mut owner,
+        "INSERT INTO store.orders (customer_id, ordered_at, amount) VALUES (998, '2024-03-03', 1); UPDATE store.customers SET city = 'x'; DELETE FROM store.orders WHERE customer_id = 998; TRUNCATE store.orders",
+    );
     // what is left of triggers does no harm, and a new start finds none in its way
     run(&mut owner, &living("store", "analytics"));
     run(&mut owner, "SELECT strata.verify('orders')");
@@ -516,7 +603,10 @@ fn prepared_transactions_and_blue_green() {
     // sources and models in public, too, whose names need no schema where the search path has it
     run(&mut client, "SET search_path = public");
     run(&mut client, &shop("public"));
-    run(&mut client, "SELECT strata.add_source('orders', 'orders', 'customer_id', 'ordered_at', 'amount'); SET search_path = analytics");
+    run(
+        &mut client,
+        "SELECT strata.add_source('orders', 'orders', 'customer_id', 'ordered_at', 'amount'); SET search_path = analytics",
+    );
 
     for statement in [
         "BEGIN; INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (7, '2024-03-02', 1); SELECT strata.sync('orders'); SELECT strata.refresh('care', '2024-03-02'); PREPARE TRANSACTION 'refresh'",
@@ -526,7 +616,12 @@ fn prepared_transactions_and_blue_green() {
     ] {
         run(&mut client, statement);
     }
-    assert_same_rows(&mut client, "prepared", "TABLE orders_ledger", "SELECT customer_id, strata.ledger_agg(ordered_at, amount) FROM shop.orders GROUP BY 1");
+    assert_same_rows(
+        &mut client,
+        "prepared",
+        "TABLE orders_ledger",
+        "SELECT customer_id, strata.ledger_agg(ordered_at, amount) FROM shop.orders GROUP BY 1",
+    );
 
     // blue and green: the schema, then all rows by replication
     run(&mut client, "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (9, '2024-03-02', 1)");
@@ -562,8 +657,14 @@ fn prepared_transactions_and_blue_green() {
     let last: String = value(&mut client, "SELECT pg_current_wal_lsn()::text");
     wait_for(&mut client, &format!("SELECT bool_and(confirmed_flush_lsn >= '{last}') FROM pg_replication_slots"));
     // the switch
-    run(&mut green, "ALTER SUBSCRIPTION green DISABLE; ALTER SUBSCRIPTION green SET (slot_name = NONE); DROP SUBSCRIPTION green");
-    run(&mut green, "SET search_path = analytics; SET client_min_messages = error; SELECT * FROM strata.source_status(); SELECT * FROM strata.model_status()");
+    run(
+        &mut green,
+        "ALTER SUBSCRIPTION green DISABLE; ALTER SUBSCRIPTION green SET (slot_name = NONE); DROP SUBSCRIPTION green",
+    );
+    run(
+        &mut green,
+        "SET search_path = analytics; SET client_min_messages = error; SELECT * FROM strata.source_status(); SELECT * FROM strata.model_status()",
+    );
     let orders = "SELECT count(*) FROM shop.orders";
     assert_eq!(value::<i64>(&mut green, orders), value::<i64>(&mut client, orders));
     assert_goes_on(&mut green, "green", "shop", "analytics", true);

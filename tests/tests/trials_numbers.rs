@@ -52,8 +52,14 @@ const TEXTS: &str = r#"
 const SOURCES: &[(&str, &str)] = &[
     ("escapes", r#"'c', 'ts', 'n', where_clause => 't ~ ''^\d'' OR t = ''\'''"#),
     ("intervals", r#"'c', '(ts + interval ''-1 day -2 hours'')', 'n'"#),
-    ("dates", r#"'c', 'ts', 'n', where_clause => 'ts > date ''2024-02-01'' AND ts < timestamp ''2024-03-04 05:06:07'''"#),
-    ("instants", r#"'c', 'at', 'n', time_zone => 'Asia/Shanghai', where_clause => 'at > timestamptz ''2024-01-05 03:00:00+00'''"#),
+    (
+        "dates",
+        r#"'c', 'ts', 'n', where_clause => 'ts > date ''2024-02-01'' AND ts < timestamp ''2024-03-04 05:06:07'''"#,
+    ),
+    (
+        "instants",
+        r#"'c', 'at', 'n', time_zone => 'Asia/Shanghai', where_clause => 'at > timestamptz ''2024-01-05 03:00:00+00'''"#,
+    ),
     ("floats", r#"'c', 'ts', 'f', where_clause => 'f > 1.1::double precision / 3'"#),
     ("bytes", r#"'c', 'ts', 'n', where_clause => 'b > ''\x0010''::bytea'"#),
     ("nulls", r#"'c', 'ts', 'n', where_clause => '(t = NULL) IS NULL'"#),
@@ -63,13 +69,17 @@ const SOURCES: &[(&str, &str)] = &[
 fn sources(client: &mut Client) -> Vec<String> {
     let names: Vec<String> = SOURCES.iter().map(|(name, _)| (*name).to_owned()).collect();
     for (name, arguments) in SOURCES {
-        run(client, &format!("SELECT strata.add_source('{name}', '\"Shop\".\"Orders\"', {arguments}, schema => 'public')"));
+        run(
+            client,
+            &format!("SELECT strata.add_source('{name}', '\"Shop\".\"Orders\"', {arguments}, schema => 'public')"),
+        );
     }
     names
 }
 
 fn ledgers(client: &mut Client, name: &str) -> Vec<String> {
-    let rows = client.query(&format!("SELECT user_id || ' ' || ledger::text FROM public.{name}_ledger ORDER BY 1"), &[]);
+    let rows =
+        client.query(&format!("SELECT user_id || ' ' || ledger::text FROM public.{name}_ledger ORDER BY 1"), &[]);
     rows.unwrap_or_else(|error| panic!("{name}: {}", explained(&error))).iter().map(|row| row.get(0)).collect()
 }
 
@@ -85,7 +95,9 @@ fn settings_of_a_session_change_nothing() {
     let model = r#"{"name": "m", "sources": ["escapes", "instants"], "attributes": {"t": "text"}, "metrics": {"n": "frequency(escapes, 30)"}, "layers": [{"name": "a\\'\"", "when": "n > 1 and t <> '\\'"}, {"name": "b", "when": "n > 0"}], "default": {"name": "c"}}"#;
     let with_model = attempt(
         &mut plain,
-        &format!("SELECT strata.create_model('m', $m${model}$m$, attributes => 'SELECT DISTINCT ON (c) c AS user_id, t FROM \"Shop\".\"Orders\" WHERE t ~ ''^\\d'' ORDER BY c, t', schema => 'public')"),
+        &format!(
+            "SELECT strata.create_model('m', $m${model}$m$, attributes => 'SELECT DISTINCT ON (c) c AS user_id, t FROM \"Shop\".\"Orders\" WHERE t ~ ''^\\d'' ORDER BY c, t', schema => 'public')"
+        ),
     );
     assert_eq!(with_model, None);
     let mut round = 0;
@@ -124,20 +136,42 @@ fn settings_of_a_session_change_nothing() {
         let isolation: String = value(&mut client, "SELECT current_setting('transaction_isolation')");
         if isolation == "read committed" {
             for (name, arguments) in SOURCES {
-                let added = attempt(&mut client, &format!("SELECT strata.add_source('{name}_2', '\"Shop\".\"Orders\"', {arguments}, schema => 'public')"));
+                let added = attempt(
+                    &mut client,
+                    &format!(
+                        "SELECT strata.add_source('{name}_2', '\"Shop\".\"Orders\"', {arguments}, schema => 'public')"
+                    ),
+                );
                 match added {
                     None => {
                         run(&mut plain, &format!("SELECT strata.rebuild('{name}_2')"));
-                        let texts = |name: &str| format!("SELECT concat_ws(' ', user_expression, time_expression, amount_expression, where_clause) FROM public.strata_sources WHERE name = '{name}'");
-                        let differing: i64 = value(&mut plain, &format!("SELECT count(*) FROM strata.verify('{name}_2')"));
+                        let texts = |name: &str| {
+                            format!(
+                                "SELECT concat_ws(' ', user_expression, time_expression, amount_expression, where_clause) FROM public.strata_sources WHERE name = '{name}'"
+                            )
+                        };
+                        let differing: i64 =
+                            value(&mut plain, &format!("SELECT count(*) FROM strata.verify('{name}_2')"));
                         assert_eq!(differing, 0, "{setting}: {name}");
                         // where the session reads the caller's text as another does, what is kept is the same
-                        if !setting.starts_with("standard") && !setting.contains("style = 'SQL") && !setting.contains("German") && !setting.starts_with("transform") && !setting.starts_with("array") {
-                            assert_eq!(value::<String>(&mut plain, &texts(&format!("{name}_2"))), value::<String>(&mut plain, &texts(name)), "{setting}");
+                        if !setting.starts_with("standard")
+                            && !setting.contains("style = 'SQL")
+                            && !setting.contains("German")
+                            && !setting.starts_with("transform")
+                            && !setting.starts_with("array")
+                        {
+                            assert_eq!(
+                                value::<String>(&mut plain, &texts(&format!("{name}_2"))),
+                                value::<String>(&mut plain, &texts(name)),
+                                "{setting}"
+                            );
                         }
                         run(&mut client, &format!("SELECT strata.drop_source('public.{name}_2')"));
                     }
-                    Some((code, message, _)) => assert!(!code.starts_with("XX") && !setting.starts_with("datestyle"), "{setting}: {name}: {code} {message}"),
+                    Some((code, message, _)) => assert!(
+                        !code.starts_with("XX") && !setting.starts_with("datestyle"),
+                        "{setting}: {name}: {code} {message}"
+                    ),
                 }
             }
         }
@@ -150,11 +184,16 @@ const EVENTS: &str = "CREATE TABLE e (a text, at date, n numeric); INSERT INTO e
 /// What is kept equals what a rebuild would keep; returned as text.
 fn settled(client: &mut Client, source: &str, law: &str) -> String {
     assert_eq!(value::<i64>(client, &format!("SELECT count(*) FROM strata.verify('{source}')")), 0, "{law}: verify");
-    let ledgers = format!("SELECT coalesce(string_agg(user_id || ledger::text, ' ' ORDER BY user_id), '') FROM {source}_ledger");
+    let ledgers =
+        format!("SELECT coalesce(string_agg(user_id || ledger::text, ' ' ORDER BY user_id), '') FROM {source}_ledger");
     let kept: String = value(client, &ledgers);
     run(client, &format!("SELECT strata.rebuild('{source}')"));
     assert_eq!(value::<String>(client, &ledgers), kept, "{law}: rebuilt");
-    assert_eq!(value::<i64>(client, &format!("SELECT count(*) FROM strata.verify('{source}')")), 0, "{law}: verify after rebuild");
+    assert_eq!(
+        value::<i64>(client, &format!("SELECT count(*) FROM strata.verify('{source}')")),
+        0,
+        "{law}: verify after rebuild"
+    );
     kept
 }
 
@@ -165,29 +204,70 @@ fn amounts_beyond_a_row() {
     let mut client = fresh_database("trials_amounts");
     run(&mut client, "SET client_min_messages = error");
     run(&mut client, EVENTS);
-    run(&mut client, "INSERT INTO e VALUES ('u1', '2024-01-02', 1e18), ('u1', '2024-01-02', 0.1); SELECT strata.sync('e')");
+    run(
+        &mut client,
+        "INSERT INTO e VALUES ('u1', '2024-01-02', 1e18), ('u1', '2024-01-02', 0.1); SELECT strata.sync('e')",
+    );
     let kept = settled(&mut client, "e", "one batch");
     assert_eq!(kept, r#"u1{"2024-01-01": [1, 5], "2024-01-02": [1, 0.1]} u2{"2024-01-01": [1, 1]}"#);
     // in batches, and away again
-    run(&mut client, "DELETE FROM e WHERE n = 1e18; SELECT strata.sync('e'); INSERT INTO e VALUES ('u1', '2024-01-02', -1e18); SELECT strata.sync('e')");
+    run(
+        &mut client,
+        "DELETE FROM e WHERE n = 1e18; SELECT strata.sync('e'); INSERT INTO e VALUES ('u1', '2024-01-02', -1e18); SELECT strata.sync('e')",
+    );
     assert_eq!(settled(&mut client, "e", "a credit"), kept);
     run(&mut client, "DELETE FROM e WHERE n = 0.1; SELECT strata.sync('e')");
     assert_eq!(settled(&mut client, "e", "deleted"), r#"u1{"2024-01-01": [1, 5]} u2{"2024-01-01": [1, 1]}"#);
     run(&mut client, "INSERT INTO e VALUES ('u1', '2024-01-05', 7); SELECT strata.sync('e')");
-    assert_eq!(settled(&mut client, "e", "goes on"), r#"u1{"2024-01-01": [1, 5], "2024-01-05": [1, 7]} u2{"2024-01-01": [1, 1]}"#);
+    assert_eq!(
+        settled(&mut client, "e", "goes on"),
+        r#"u1{"2024-01-01": [1, 5], "2024-01-05": [1, 7]} u2{"2024-01-01": [1, 1]}"#
+    );
     let rejected: i64 = value(&mut client, "SELECT rejected FROM strata.source_status() WHERE source = 'e'");
     assert_eq!(rejected, 1);
     run(&mut client, "DELETE FROM e WHERE n = -1e18; SELECT strata.sync('e')");
     assert_eq!(value::<i64>(&mut client, "SELECT rejected FROM strata.source_status() WHERE source = 'e'"), 0);
     // near the bound, from both sides, with decimals
-    for amount in ["1000000000000", "-1000000000000", "1000000000000.000001", "999999999999.999999", "1e13", "-1e13", "9.2e12", "9.3e12", "1e400", "'Infinity'", "'NaN'", "0.0000001"] {
-        run(&mut client, &format!("INSERT INTO e VALUES ('u3', '2024-01-05', {amount}), ('u3', '2024-01-05', 0.5), ('u4', '2024-01-05', {amount}); SELECT strata.sync('e')"));
+    for amount in [
+        "1000000000000",
+        "-1000000000000",
+        "1000000000000.000001",
+        "999999999999.999999",
+        "1e13",
+        "-1e13",
+        "9.2e12",
+        "9.3e12",
+        "1e400",
+        "'Infinity'",
+        "'NaN'",
+        "0.0000001",
+    ] {
+        run(
+            &mut client,
+            &format!(
+                "INSERT INTO e VALUES ('u3', '2024-01-05', {amount}), ('u3', '2024-01-05', 0.5), ('u4', '2024-01-05', {amount}); SELECT strata.sync('e')"
+            ),
+        );
         settled(&mut client, "e", amount);
-        run(&mut client, &format!("DELETE FROM e WHERE a = 'u4'; INSERT INTO e VALUES ('u4', '2024-01-05', {amount}); SELECT strata.sync('e')"));
+        run(
+            &mut client,
+            &format!(
+                "DELETE FROM e WHERE a = 'u4'; INSERT INTO e VALUES ('u4', '2024-01-05', {amount}); SELECT strata.sync('e')"
+            ),
+        );
         settled(&mut client, "e", amount);
     }
     // other types of amounts
-    for (number, (of, amount)) in [("bigint", "9223372036854775807"), ("bigint", "-9223372036854775808"), ("double precision", "1e300"), ("double precision", "'-Infinity'"), ("real", "'3.4e38'")].into_iter().enumerate() {
+    for (number, (of, amount)) in [
+        ("bigint", "9223372036854775807"),
+        ("bigint", "-9223372036854775808"),
+        ("double precision", "1e300"),
+        ("double precision", "'-Infinity'"),
+        ("real", "'3.4e38'"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let name = format!("t{number}");
         run(
             &mut client,
@@ -196,7 +276,11 @@ fn amounts_beyond_a_row() {
                  INSERT INTO {name} VALUES ('u1', '2024-01-03', 5), ('u2', '2024-01-03', {amount}), ('u2', '2024-01-03', 1); SELECT strata.sync('{name}')"
             ),
         );
-        assert_eq!(settled(&mut client, &name, of), r#"u1{"2024-01-01": [1, 5], "2024-01-03": [1, 5]} u2{"2024-01-03": [1, 1]}"#, "{of} {amount}");
+        assert_eq!(
+            settled(&mut client, &name, of),
+            r#"u1{"2024-01-01": [1, 5], "2024-01-03": [1, 5]} u2{"2024-01-03": [1, 1]}"#,
+            "{of} {amount}"
+        );
     }
 }
 
@@ -207,14 +291,25 @@ fn users_beyond_a_ledger() {
     let mut client = fresh_database("trials_beyond");
     run(&mut client, "SET client_min_messages = error");
     run(&mut client, EVENTS);
-    let problem = |client: &mut Client| value::<Option<String>>(client, "SELECT problem FROM strata.source_status() WHERE source = 'e'");
-    run(&mut client, "INSERT INTO e SELECT 'u1', '2024-01-02', 1e12 - 0.000001 FROM generate_series(1, 20); INSERT INTO e VALUES ('u2', '2024-01-02', 3); SELECT strata.sync('e')");
+    let problem = |client: &mut Client| {
+        value::<Option<String>>(client, "SELECT problem FROM strata.source_status() WHERE source = 'e'")
+    };
+    run(
+        &mut client,
+        "INSERT INTO e SELECT 'u1', '2024-01-02', 1e12 - 0.000001 FROM generate_series(1, 20); INSERT INTO e VALUES ('u2', '2024-01-02', 3); SELECT strata.sync('e')",
+    );
     assert_eq!(settled(&mut client, "e", "in one batch"), r#"u2{"2024-01-01": [1, 1], "2024-01-02": [1, 3]}"#);
     assert!(problem(&mut client).is_some_and(|problem| problem.contains("u1")));
     run(&mut client, "INSERT INTO e VALUES ('u1', '2024-01-09', 1), ('u2', '2024-01-09', 1); SELECT strata.sync('e')");
-    assert_eq!(settled(&mut client, "e", "more of him"), r#"u2{"2024-01-01": [1, 1], "2024-01-02": [1, 3], "2024-01-09": [1, 1]}"#);
+    assert_eq!(
+        settled(&mut client, "e", "more of him"),
+        r#"u2{"2024-01-01": [1, 1], "2024-01-02": [1, 3], "2024-01-09": [1, 1]}"#
+    );
     run(&mut client, "DELETE FROM e WHERE a = 'u1' AND n > 1e11; SELECT strata.sync('e')");
-    assert_eq!(settled(&mut client, "e", "they fit again"), r#"u1{"2024-01-01": [1, 5], "2024-01-09": [1, 1]} u2{"2024-01-01": [1, 1], "2024-01-02": [1, 3], "2024-01-09": [1, 1]}"#);
+    assert_eq!(
+        settled(&mut client, "e", "they fit again"),
+        r#"u1{"2024-01-01": [1, 5], "2024-01-09": [1, 1]} u2{"2024-01-01": [1, 1], "2024-01-02": [1, 3], "2024-01-09": [1, 1]}"#
+    );
     assert_eq!(problem(&mut client), None);
     // step by step, over the bound and back
     for _ in 0..12 {
@@ -222,7 +317,12 @@ fn users_beyond_a_ledger() {
         settled(&mut client, "e", "step by step");
     }
     for left in (0..12).rev() {
-        run(&mut client, &format!("DELETE FROM e WHERE ctid = (SELECT min(ctid) FROM e WHERE a = 'u3'); SELECT strata.sync('e'); SELECT {left}"));
+        run(
+            &mut client,
+            &format!(
+                "DELETE FROM e WHERE ctid = (SELECT min(ctid) FROM e WHERE a = 'u3'); SELECT strata.sync('e'); SELECT {left}"
+            ),
+        );
         settled(&mut client, "e", "step by step back");
     }
 }
@@ -239,8 +339,14 @@ fn mapped_users_beyond_a_ledger() {
          INSERT INTO e VALUES ('a1', '2024-01-02', 9e18), ('a2', '2024-01-02', 9e18), ('a3', '2024-01-02', 1); SELECT strata.sync('mp')",
     );
     assert_eq!(settled(&mut client, "mp", "rows beyond"), r#"a3{"2024-01-02": [1, 1]}"#);
-    run(&mut client, "DELETE FROM e WHERE n > 1e15; INSERT INTO e SELECT a, '2024-01-02', 999999999999 FROM generate_series(1, 6), unnest(ARRAY['a1', 'a2']) AS a; INSERT INTO e VALUES ('a3', '2024-01-03', 2); SELECT strata.sync('mp')");
-    assert_eq!(settled(&mut client, "mp", "aliases beyond together"), r#"a3{"2024-01-02": [1, 1], "2024-01-03": [1, 2]}"#);
+    run(
+        &mut client,
+        "DELETE FROM e WHERE n > 1e15; INSERT INTO e SELECT a, '2024-01-02', 999999999999 FROM generate_series(1, 6), unnest(ARRAY['a1', 'a2']) AS a; INSERT INTO e VALUES ('a3', '2024-01-03', 2); SELECT strata.sync('mp')",
+    );
+    assert_eq!(
+        settled(&mut client, "mp", "aliases beyond together"),
+        r#"a3{"2024-01-02": [1, 1], "2024-01-03": [1, 2]}"#
+    );
     assert!(value::<Option<String>>(&mut client, "SELECT problem FROM strata.source_status()").is_some());
     run(&mut client, "UPDATE m SET user_id = 'other' WHERE alias = 'a2'; SELECT strata.sync('mp')");
     let kept = settled(&mut client, "mp", "apart");
@@ -275,10 +381,18 @@ fn equal_rejects_are_linear() {
             ),
         );
         let taken = seconds(|| {
-            run(&mut client, "SELECT count(*) FROM strata.verify('q'); SELECT strata.rebuild('q'); DELETE FROM e; SELECT strata.sync('q')");
+            run(
+                &mut client,
+                "SELECT count(*) FROM strata.verify('q'); SELECT strata.rebuild('q'); DELETE FROM e; SELECT strata.sync('q')",
+            );
         });
         assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM q_rejects"), 0);
-        run(&mut client, &format!("INSERT INTO e SELECT 'u1', '2024-01-01', 'NaN' FROM generate_series(1, {rows}); SELECT strata.sync('q')"));
+        run(
+            &mut client,
+            &format!(
+                "INSERT INTO e SELECT 'u1', '2024-01-01', 'NaN' FROM generate_series(1, {rows}); SELECT strata.sync('q')"
+            ),
+        );
         assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM q_rejects"), rows);
         run(&mut client, "UPDATE e SET n = 1 WHERE a = 'u1'; SELECT strata.sync('q')");
         assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM q_rejects"), 0);
@@ -296,9 +410,19 @@ fn margins_of_any_size() {
     let mut client = fresh_database("trials_margins");
     run(&mut client, "SET client_min_messages = error");
     for (number, (of, least, margin)) in [
-        ("bigint", "1", "0.5"), ("smallint", "-30000", ""), ("smallint", "32767", "0"), ("integer", "-2147483648", "1"), ("integer", "5", "99999999999999999999"),
-        ("bigint", "-9223372036854775808", "10"), ("numeric", "0.25", "0.5"), ("numeric", "1e300", "0.5"), ("date", "'-infinity'", "1 day"), ("timestamp", "'infinity'", "1 hour"),
-        ("timestamptz", "'4713-01-01 BC'", "1 day"), ("date", "'5874897-12-31'", "1 hour"), ("smallint", "3", "-1"),
+        ("bigint", "1", "0.5"),
+        ("smallint", "-30000", ""),
+        ("smallint", "32767", "0"),
+        ("integer", "-2147483648", "1"),
+        ("integer", "5", "99999999999999999999"),
+        ("bigint", "-9223372036854775808", "10"),
+        ("numeric", "0.25", "0.5"),
+        ("numeric", "1e300", "0.5"),
+        ("date", "'-infinity'", "1 day"),
+        ("timestamp", "'infinity'", "1 hour"),
+        ("timestamptz", "'4713-01-01 BC'", "1 day"),
+        ("date", "'5874897-12-31'", "1 hour"),
+        ("smallint", "3", "-1"),
     ]
     .into_iter()
     .enumerate()
@@ -312,17 +436,39 @@ fn margins_of_any_size() {
                  SELECT strata.sync('m{number}'); INSERT INTO m{number} VALUES (2, '2024-01-02', {least}); SELECT strata.sync('m{number}'); SELECT strata.rebuild('m{number}')"
             ),
         );
-        assert_eq!(value::<i64>(&mut client, &format!("SELECT count(*) FROM m{number}_ledger")), 2, "{of} {least}{margin}");
+        assert_eq!(
+            value::<i64>(&mut client, &format!("SELECT count(*) FROM m{number}_ledger")),
+            2,
+            "{of} {least}{margin}"
+        );
     }
-    for (of, margin) in [("bigint", "1 hour"), ("timestamp", "10"), ("bigint", "'"), ("date", ""), ("bigint", "NaN; SELECT 1"), ("timestamp", "soon")] {
-        run(&mut client, &format!("DROP TABLE IF EXISTS wrong; CREATE TABLE wrong (customer bigint, at date, seen {of})"));
+    for (of, margin) in [
+        ("bigint", "1 hour"),
+        ("timestamp", "10"),
+        ("bigint", "'"),
+        ("date", ""),
+        ("bigint", "NaN; SELECT 1"),
+        ("timestamp", "soon"),
+    ] {
+        run(
+            &mut client,
+            &format!("DROP TABLE IF EXISTS wrong; CREATE TABLE wrong (customer bigint, at date, seen {of})"),
+        );
         let quoted = margin.replace('\'', "''");
-        let told = attempt(&mut client, &format!("SELECT strata.add_source('wrong', 'wrong', 'customer', 'at', capture => 'column', \"column\" => 'seen', margin => '{quoted}')"));
+        let told = attempt(
+            &mut client,
+            &format!(
+                "SELECT strata.add_source('wrong', 'wrong', 'customer', 'at', capture => 'column', \"column\" => 'seen', margin => '{quoted}')"
+            ),
+        );
         match told {
             Some((code, ..)) => assert!(code.starts_with("22"), "{of} {margin}: {code}"),
             // '10' is ten seconds to an interval
             None => {
-                run(&mut client, "INSERT INTO wrong VALUES (1, '2024-01-01', NULL); SELECT strata.sync('wrong'); SELECT strata.drop_source('wrong')");
+                run(
+                    &mut client,
+                    "INSERT INTO wrong VALUES (1, '2024-01-01', NULL); SELECT strata.sync('wrong'); SELECT strata.drop_source('wrong')",
+                );
             }
         }
     }
@@ -334,7 +480,13 @@ fn databases_without_an_encoding() {
     let name = "trials_ascii";
     let mut root = superuser("postgres");
     run(&mut root, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-    run(&mut root, &format!("CREATE DATABASE {name} OWNER {} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'", server().analyst));
+    run(
+        &mut root,
+        &format!(
+            "CREATE DATABASE {name} OWNER {} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'",
+            server().analyst
+        ),
+    );
     let mut client = strata_tests::analyst(name);
     run(&mut client, "CREATE EXTENSION pg_strata; SET client_min_messages = error");
     run(
@@ -346,10 +498,16 @@ fn databases_without_an_encoding() {
            SELECT strata.refresh('m', '2024-01-03'); INSERT INTO e VALUES ('c', '2024-01-03'); SELECT strata.refresh('m', '2024-01-04')"#,
     );
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM e_ledger"), 4);
-    let layers: String = value(&mut client, "SELECT string_agg(layer || ' ' || n, ', ' ORDER BY layer) FROM (SELECT layer, count(*) AS n FROM m_members GROUP BY 1) AS s");
+    let layers: String = value(
+        &mut client,
+        "SELECT string_agg(layer || ' ' || n, ', ' ORDER BY layer) FROM (SELECT layer, count(*) AS n FROM m_members GROUP BY 1) AS s",
+    );
     assert_eq!(layers, "bonn 2, unknown 2");
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM strata.verify('e')"), 0);
-    run(&mut client, r#"DELETE FROM e WHERE u = E'\xe4\xff'; SELECT strata.sync('e'); SELECT * FROM strata.source_status(); SELECT * FROM strata.model_status()"#);
+    run(
+        &mut client,
+        r#"DELETE FROM e WHERE u = E'\xe4\xff'; SELECT strata.sync('e'); SELECT * FROM strata.source_status(); SELECT * FROM strata.model_status()"#,
+    );
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM e_ledger"), 3);
 }
 
@@ -378,7 +536,10 @@ fn numeric_keys() {
            SELECT strata.refresh('m', '2024-01-03')"#,
     );
     assert_eq!(value::<String>(&mut client, "SELECT user_id::text FROM m_members WHERE layer = 'x'"), "177");
-    assert_eq!(value::<Option<String>>(&mut client, "SELECT strata.layer_at('m', '177.000', '2024-01-03')"), Some("x".to_owned()));
+    assert_eq!(
+        value::<Option<String>>(&mut client, "SELECT strata.layer_at('m', '177.000', '2024-01-03')"),
+        Some("x".to_owned())
+    );
 }
 
 /// Law: an alias that stands for several users belongs to nobody, a user with two rows of attributes has those of a stated rule:
@@ -401,14 +562,18 @@ fn one_users_ambiguity_stops_nobody() {
             "SELECT user_id, strata.ledger_agg(at) FROM likes JOIN (SELECT alias, min(user_id) AS user_id FROM accounts GROUP BY 1 HAVING count(DISTINCT user_id) = 1) AS a ON alias = mail GROUP BY 1",
         );
         assert_eq!(value::<i64>(client, "SELECT count(*) FROM likes_aliases WHERE is_ambiguous"), ambiguous, "{law}");
-        let problem: Option<String> = value(client, "SELECT problem FROM strata.source_status() WHERE source = 'likes'");
+        let problem: Option<String> =
+            value(client, "SELECT problem FROM strata.source_status() WHERE source = 'likes'");
         assert_eq!(problem.is_some(), ambiguous > 0, "{law}: {problem:?}");
         settled(client, "likes", law);
     };
     law(&mut client, "clear", 0);
     run(&mut client, "INSERT INTO accounts VALUES ('m3', 100), ('m4', 4), ('m5', NULL)");
     law(&mut client, "a second account", 1);
-    run(&mut client, "INSERT INTO likes VALUES ('m3', '2024-03-01'), ('m1', '2024-03-01'); INSERT INTO accounts VALUES ('m1', 101), ('m1', 102)");
+    run(
+        &mut client,
+        "INSERT INTO likes VALUES ('m3', '2024-03-01'), ('m1', '2024-03-01'); INSERT INTO accounts VALUES ('m1', 101), ('m1', 102)",
+    );
     law(&mut client, "with events and another", 2);
     run(&mut client, "DELETE FROM accounts WHERE user_id = 100; UPDATE accounts SET user_id = 103 WHERE alias = 'm1'");
     law(&mut client, "resolved", 0);
@@ -421,16 +586,42 @@ fn one_users_ambiguity_stops_nobody() {
     );
     run(&mut client, "SELECT strata.refresh('m', '2024-03-03')");
     let first: String = value(&mut client, "SELECT string_agg(user_id || layer, ' ' ORDER BY user_id) FROM m_members");
-    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM m_members WHERE user_id NOT IN (3, 4) AND layer <> 'x' AND user_id < 9"), 0, "{first}");
+    assert_eq!(
+        value::<i64>(
+            &mut client,
+            "SELECT count(*) FROM m_members WHERE user_id NOT IN (3, 4) AND layer <> 'x' AND user_id < 9"
+        ),
+        0,
+        "{first}"
+    );
     let problem: Option<String> = value(&mut client, "SELECT problem FROM strata.model_status() WHERE model = 'm'");
-    assert!(problem.as_ref().is_some_and(|problem| problem.contains('3') || problem.contains('4')), "doubled attributes are not told: {problem:?}");
+    assert!(
+        problem.as_ref().is_some_and(|problem| problem.contains('3') || problem.contains('4')),
+        "doubled attributes are not told: {problem:?}"
+    );
     // the same rule in a full refresh, in members of a day, in explain, in replay
     run(&mut client, "SELECT strata.refresh('m', '2024-03-03', true)");
-    assert_eq!(value::<String>(&mut client, "SELECT string_agg(user_id || layer, ' ' ORDER BY user_id) FROM m_members"), first);
-    run(&mut client, "SELECT * FROM strata.members('m'); SELECT strata.explain('m', '3'); SELECT * FROM strata.replay('m', '2024-03-01', '2024-03-03'); SELECT strata.calibrate('m')");
-    assert_eq!(value::<i64>(&mut client, "SELECT count(*) - count(DISTINCT user_id) FROM strata.members('m')"), 0, "a user twice");
-    run(&mut client, "DELETE FROM people WHERE user_id = 3 AND city = 'y' OR user_id IS NULL; DELETE FROM people WHERE ctid = (SELECT min(ctid) FROM people WHERE user_id = 4); SELECT strata.refresh('m', '2024-03-04')");
-    assert_eq!(value::<Option<String>>(&mut client, "SELECT problem FROM strata.model_status() WHERE model = 'm'"), None);
+    assert_eq!(
+        value::<String>(&mut client, "SELECT string_agg(user_id || layer, ' ' ORDER BY user_id) FROM m_members"),
+        first
+    );
+    run(
+        &mut client,
+        "SELECT * FROM strata.members('m'); SELECT strata.explain('m', '3'); SELECT * FROM strata.replay('m', '2024-03-01', '2024-03-03'); SELECT strata.calibrate('m')",
+    );
+    assert_eq!(
+        value::<i64>(&mut client, "SELECT count(*) - count(DISTINCT user_id) FROM strata.members('m')"),
+        0,
+        "a user twice"
+    );
+    run(
+        &mut client,
+        "DELETE FROM people WHERE user_id = 3 AND city = 'y' OR user_id IS NULL; DELETE FROM people WHERE ctid = (SELECT min(ctid) FROM people WHERE user_id = 4); SELECT strata.refresh('m', '2024-03-04')",
+    );
+    assert_eq!(
+        value::<Option<String>>(&mut client, "SELECT problem FROM strata.model_status() WHERE model = 'm'"),
+        None
+    );
 }
 
 /// Law: a sync costs what changed, not what there is: the same hundred changes beside 1,000, 10,000 and 100,000 users, on a ledger
@@ -494,7 +685,12 @@ fn long_queues_in_bounded_memory() {
     );
     let mut peaks = Vec::new();
     for rows in [200_000, 1_200_000] {
-        run(&mut client, &format!("INSERT INTO e SELECT n % 5000, DATE '2024-01-01' + n % 97, 1 FROM generate_series(1, {rows}) AS n"));
+        run(
+            &mut client,
+            &format!(
+                "INSERT INTO e SELECT n % 5000, DATE '2024-01-01' + n % 97, 1 FROM generate_series(1, {rows}) AS n"
+            ),
+        );
         let mut fresh = strata_tests::analyst("trials_long_queue");
         run(&mut fresh, "SET client_min_messages = error");
         let pid: i32 = value(&mut fresh, "SELECT pg_backend_pid()");
@@ -514,7 +710,12 @@ fn long_queues_in_bounded_memory() {
         peaks.push(most);
         assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM e_queue"), 0);
     }
-    assert_same_rows(&mut client, "folded in parts", "TABLE e_ledger", "SELECT u, strata.ledger_agg(at, n) FROM e GROUP BY 1");
+    assert_same_rows(
+        &mut client,
+        "folded in parts",
+        "TABLE e_ledger",
+        "SELECT u, strata.ledger_agg(at, n) FROM e GROUP BY 1",
+    );
     visible(&format!("peaks of 200k and 1.2 M queued rows: {peaks:?} kB"));
     if peaks[0] > 0 {
         assert!(peaks[1] < 2 * peaks[0] + 40_000, "{peaks:?} kB");
@@ -532,7 +733,12 @@ fn long_queues_with_bad_rows() {
         INSERT INTO e VALUES (3, '2024-01-01', 'NaN'), (4, '2024-01-01', 1e15); INSERT INTO e SELECT 5, '2024-01-01', 999999999999 FROM generate_series(1, 20);
         INSERT INTO e SELECT n % 500, DATE '2024-01-01' + n % 97, 1 FROM generate_series(1, 400000) AS n; SELECT strata.sync('e')");
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM e_queue"), 0);
-    assert_same_rows(&mut client, "with bad rows", "TABLE e_ledger", "SELECT u, strata.ledger_agg(at, n) FROM e WHERE u <> 5 AND n < 1e12 GROUP BY 1");
+    assert_same_rows(
+        &mut client,
+        "with bad rows",
+        "TABLE e_ledger",
+        "SELECT u, strata.ledger_agg(at, n) FROM e WHERE u <> 5 AND n < 1e12 GROUP BY 1",
+    );
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM strata.verify('e')"), 0);
     let told = told(&mut client, "SELECT strata.sync('nothing')");
     assert_eq!(told.0, "42704");

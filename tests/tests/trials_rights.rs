@@ -90,13 +90,17 @@ const CALLS: [&str; 29] = [
 /// Runs all calls as somebody: by bare names with the hostile schema first on his path, and by qualified ones.
 fn call_everything(client: &mut Client, law: &str) {
     for (path, schema) in [("h, pg_catalog", ""), ("pg_catalog", "h."), ("h", "h."), ("mine, h", "h.")] {
-        run(client, &format!("SET search_path = {path}; SET statement_timeout = '20s'; SET client_min_messages = warning"));
+        run(
+            client,
+            &format!("SET search_path = {path}; SET statement_timeout = '20s'; SET client_min_messages = warning"),
+        );
         for call in CALLS {
             let call = format!("SELECT * FROM strata.{}", call.replace('…', schema));
             if let Some((code, message, _)) = attempt(client, &format!("BEGIN; {call}; ROLLBACK")) {
                 run(client, "ROLLBACK");
                 assert!(
-                    !["42883", "42601", "42P18", "42725", "57014", "55P03"].contains(&code.as_str()) && !code.starts_with("XX"),
+                    !["42883", "42601", "42P18", "42725", "57014", "55P03"].contains(&code.as_str())
+                        && !code.starts_with("XX"),
                     "{law}: {call}: {code} {message}"
                 );
             }
@@ -216,7 +220,10 @@ fn nobody_runs_what_a_hostile_role_put_in_the_way() {
     // with settings that make texts mean something else
     stage.by("hostile", TRAPS[0].1);
     let mut client = superuser(stage.database);
-    run(&mut client, "SET standard_conforming_strings = off; SET quote_all_identifiers = on; SET row_security = off; SET transform_null_equals = on");
+    run(
+        &mut client,
+        "SET standard_conforming_strings = off; SET quote_all_identifiers = on; SET row_security = off; SET transform_null_equals = on",
+    );
     call_everything(&mut client, "settings");
     assert!(!is_caught(&mut stage), "settings");
     // and the owner's own calls, with the hostile schema first on his path
@@ -270,14 +277,24 @@ fn locks_of_others_stop_nobody() {
     }
     // what anybody could lock, we do not wait for
     let mut owner = stage.client("owner");
-    run(&mut owner, "SET search_path = mine; BEGIN; SELECT strata.sync('ev'); SELECT strata.refresh('lure', '2024-01-09')");
-    let advisory: i64 = value(&mut owner, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()");
+    run(
+        &mut owner,
+        "SET search_path = mine; BEGIN; SELECT strata.sync('ev'); SELECT strata.refresh('lure', '2024-01-09')",
+    );
+    let advisory: i64 =
+        value(&mut owner, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()");
     assert_eq!(advisory, 0);
     run(&mut owner, "COMMIT");
 }
 
 /// Runs a call in a session of its own, which has to wait, and something else before that session may go on.
-fn while_it_waits(stage: &mut Stage, role: &str, call: &str, holder: &mut Client, meanwhile: &str) -> Option<(String, String, String)> {
+fn while_it_waits(
+    stage: &mut Stage,
+    role: &str,
+    call: &str,
+    holder: &mut Client,
+    meanwhile: &str,
+) -> Option<(String, String, String)> {
     let mut client = match role {
         "postgres" => superuser(stage.database),
         role => stage.client(role),
@@ -314,8 +331,19 @@ fn a_hostile_owner_of_the_schema() {
     );
     for role in ["owner", "postgres"] {
         for table in [
-            "ev_ledger", "ev_queue", "ev_changes", "ev_rejects", "lure_members", "lure_history", "strata_sources", "strata_models", "strata_versions",
-            "strata_model_sources", "strata_refreshes", "strata_layers", "strata_registry",
+            "ev_ledger",
+            "ev_queue",
+            "ev_changes",
+            "ev_rejects",
+            "lure_members",
+            "lure_history",
+            "strata_sources",
+            "strata_models",
+            "strata_versions",
+            "strata_model_sources",
+            "strata_refreshes",
+            "strata_layers",
+            "strata_registry",
         ] {
             for call in [
                 "INSERT INTO shop.ev VALUES (7, '2024-01-04'); SELECT strata.sync('h.ev')",
@@ -331,7 +359,10 @@ fn a_hostile_owner_of_the_schema() {
                 stage.root(&format!("SET ROLE {by}; {setup}; RESET ROLE"));
                 let mut hostile = stage.client("hostile");
                 // columns as they were, so that a statement for the one fits the other
-                run(&mut stage.root, &format!("CREATE TABLE h.shape AS TABLE h.{table}; GRANT SELECT ON h.shape TO PUBLIC"));
+                run(
+                    &mut stage.root,
+                    &format!("CREATE TABLE h.shape AS TABLE h.{table}; GRANT SELECT ON h.shape TO PUBLIC"),
+                );
                 let cascade = if table.starts_with("strata_") { "DROP SCHEMA IF EXISTS none CASCADE;" } else { "" };
                 let taken = attempt(
                     &mut hostile,
@@ -368,7 +399,10 @@ fn types_of_others_are_no_keys() {
          CREATE DOMAIN h.d AS bigint; CREATE DOMAIN h.day AS date; CREATE DOMAIN h.price AS numeric; GRANT USAGE ON TYPE h.e, h.d, h.day, h.price TO PUBLIC",
     );
     let mut owner = stage.client("owner");
-    run(&mut owner, "SET search_path = mine; CREATE TABLE by_enum (u h.e, at date); INSERT INTO by_enum VALUES ('a', '2024-01-01')");
+    run(
+        &mut owner,
+        "SET search_path = mine; CREATE TABLE by_enum (u h.e, at date); INSERT INTO by_enum VALUES ('a', '2024-01-01')",
+    );
     let _ = is_caught(&mut stage);
     let steps = |source: &str, more: &str| {
         format!(
@@ -382,7 +416,10 @@ fn types_of_others_are_no_keys() {
         assert!(code == "42804" && message.contains("h.e"), "{code}: {message}");
     }
     // a domain that its owner makes narrower afterwards
-    run(&mut owner, "CREATE TABLE by_domain (u h.d, at h.day, n h.price); INSERT INTO by_domain VALUES (1, '2024-01-01', 2)");
+    run(
+        &mut owner,
+        "CREATE TABLE by_domain (u h.d, at h.day, n h.price); INSERT INTO by_domain VALUES (1, '2024-01-01', 2)",
+    );
     let first = attempt(&mut owner, "SELECT strata.add_source('by_domain', 'by_domain', 'u', 'at', 'n')");
     stage.by(
         "hostile",
@@ -461,7 +498,10 @@ fn the_creator_of_the_extension() {
         assert!(code == "42P06" && message.contains(schema) && !hint.is_empty(), "{code}: {message} {hint}");
         run(&mut dbo, &format!("DROP SCHEMA {schema}"));
     }
-    run(&mut dbo, "ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO PUBLIC; CREATE EXTENSION pg_strata");
+    run(
+        &mut dbo,
+        "ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO PUBLIC; CREATE EXTENSION pg_strata",
+    );
     for schema in ["strata", "strata_internal"] {
         for statement in [
             format!("CREATE FUNCTION {schema}.boom() RETURNS void LANGUAGE sql AS ''"),
@@ -476,9 +516,17 @@ fn the_creator_of_the_extension() {
         ] {
             let told = attempt(&mut dbo, &statement);
             // GRANT by who may not grant is a warning
-            assert!(told.is_some_and(|(code, ..)| code == "42501" || code == "2BP01") || statement.starts_with("GRANT"), "{statement}");
+            assert!(
+                told.is_some_and(|(code, ..)| code == "42501" || code == "2BP01") || statement.starts_with("GRANT"),
+                "{statement}"
+            );
         }
-        let may: bool = value(&mut dbo, &format!("SELECT has_schema_privilege('public', '{schema}', 'CREATE') OR has_schema_privilege('{schema}', 'CREATE')"));
+        let may: bool = value(
+            &mut dbo,
+            &format!(
+                "SELECT has_schema_privilege('public', '{schema}', 'CREATE') OR has_schema_privilege('{schema}', 'CREATE')"
+            ),
+        );
         assert!(!may, "{schema}");
     }
     let owned: i64 = value(
@@ -512,7 +560,9 @@ fn the_creator_of_the_extension() {
              CREATE FUNCTION trap.frequency(strata.ledger, date) {evil}; CREATE FUNCTION trap.has_table_privilege(regclass, text) {evil}"
         ),
     );
-    stage.root("SET search_path = public; CREATE TABLE o (c bigint, at date); CREATE TABLE people (user_id bigint, city text)");
+    stage.root(
+        "SET search_path = public; CREATE TABLE o (c bigint, at date); CREATE TABLE people (user_id bigint, city text)",
+    );
     let mut root = superuser(database);
     run(
         &mut root,
@@ -541,9 +591,18 @@ fn a_broken_row_is_one_row() {
     );
     run(&mut owner, &setup);
     for (breaks, mends) in [
-        ("UPDATE strata_models SET time_zone = 'nowhere' WHERE name = 'lure'", "UPDATE strata_models SET time_zone = 'UTC' WHERE name = 'lure'"),
-        ("UPDATE strata_sources SET time_expression = 'nothing' WHERE name = 'ev'", "UPDATE strata_sources SET time_expression = 'at' WHERE name = 'ev'"),
-        ("UPDATE strata_sources SET compare_every = '1 day', place = 'x' WHERE name = 'ev'", "UPDATE strata_sources SET compare_every = NULL WHERE name = 'ev'"),
+        (
+            "UPDATE strata_models SET time_zone = 'nowhere' WHERE name = 'lure'",
+            "UPDATE strata_models SET time_zone = 'UTC' WHERE name = 'lure'",
+        ),
+        (
+            "UPDATE strata_sources SET time_expression = 'nothing' WHERE name = 'ev'",
+            "UPDATE strata_sources SET time_expression = 'at' WHERE name = 'ev'",
+        ),
+        (
+            "UPDATE strata_sources SET compare_every = '1 day', place = 'x' WHERE name = 'ev'",
+            "UPDATE strata_sources SET compare_every = NULL WHERE name = 'ev'",
+        ),
         ("ALTER TABLE ev_ledger RENAME COLUMN ledger TO x", "ALTER TABLE ev_ledger RENAME COLUMN x TO ledger"),
         ("COMMENT ON TABLE ev_ledger IS 'mine'", ""),
         ("DROP TABLE ev_queue", ""),
@@ -555,7 +614,8 @@ fn a_broken_row_is_one_row() {
             let rows = owner.query(&format!("SELECT {column}::text, problem FROM strata.{list}()"), &[]);
             let rows = rows.unwrap_or_else(|error| panic!("{breaks}: {list}: {}", explained(&error)));
             assert_eq!(rows.len(), 2, "{breaks}: {list}");
-            let well: Option<String> = rows.iter().find(|row| row.get::<_, &str>(0) == healthy).expect("the healthy one").get(1);
+            let well: Option<String> =
+                rows.iter().find(|row| row.get::<_, &str>(0) == healthy).expect("the healthy one").get(1);
             assert_eq!(well, None, "{breaks}: {list}");
         }
         run(&mut owner, "SELECT strata.sync('good'); SELECT strata.refresh('fine', '2024-01-05')");
@@ -564,7 +624,10 @@ fn a_broken_row_is_one_row() {
     run(&mut owner, "SELECT strata.drop_model('lure'); SELECT strata.drop_source('ev')");
     // the hostile one's is nothing to others
     stage.by("hostile", "UPDATE h.strata_models SET time_zone = 'nowhere'; DROP TABLE h.ev_ledger CASCADE");
-    run(&mut owner, "SET search_path = mine, h; SELECT * FROM strata.source_status(); SELECT * FROM strata.model_status(); SELECT count(*) FROM strata_members");
+    run(
+        &mut owner,
+        "SET search_path = mine, h; SELECT * FROM strata.source_status(); SELECT * FROM strata.model_status(); SELECT count(*) FROM strata_members",
+    );
 }
 
 /// Law: names are the owner's schema's: who takes the same name elsewhere stops neither the owner nor his readers, and finds nobody.
@@ -573,19 +636,42 @@ fn names_cannot_be_squatted() {
     let mut stage = stage("trials_squat");
     stage.root("CREATE SCHEMA shared; GRANT USAGE, CREATE ON SCHEMA shared TO PUBLIC");
     let mut owner = stage.client("owner");
-    run(&mut owner, "SET search_path = mine, h, shared; SELECT strata.grant_read('lure', 'PUBLIC_ROLE')".replace("PUBLIC_ROLE", &stage.role("reader")).as_str());
+    run(
+        &mut owner,
+        "SET search_path = mine, h, shared; SELECT strata.grant_read('lure', 'PUBLIC_ROLE')"
+            .replace("PUBLIC_ROLE", &stage.role("reader"))
+            .as_str(),
+    );
     let mut reader = stage.client("reader");
     for (day, path) in [(8, "h, mine"), (9, "mine, h")] {
         run(&mut reader, &format!("SET search_path = {path}"));
-        assert_eq!(value::<i64>(&mut reader, "SELECT count(*) FROM mine.strata_members WHERE model = 'lure' AND layer = 'a'"), 5);
+        assert_eq!(
+            value::<i64>(&mut reader, "SELECT count(*) FROM mine.strata_members WHERE model = 'lure' AND layer = 'a'"),
+            5
+        );
         assert_eq!(value::<i64>(&mut reader, "SELECT count(*) FROM mine.strata_moves WHERE model = 'lure'"), 5);
         run(&mut owner, &format!("SET search_path = {path}; SELECT strata.sync('ev')"));
-        assert_eq!(value::<String>(&mut owner, &format!("SELECT refreshed FROM strata.refresh('lure', '2024-01-0{day}')")), "lure");
+        assert_eq!(
+            value::<String>(&mut owner, &format!("SELECT refreshed FROM strata.refresh('lure', '2024-01-0{day}')")),
+            "lure"
+        );
     }
     // names of tables and indexes in a schema that others can create in
     let squatted = [
-        "bx_members_pkey", "bx_history_pkey", "bx_members_due", "bx_history_polled", "bs_ledger_pkey", "bs_changes_sync_id_idx", "strata_sources_pkey", "strata_models_pkey",
-        "strata_versions_pkey", "strata_layers_pkey", "strata_refreshes_pkey", "strata_model_sources_pkey", "strata_registry_pkey", "strata_sources_id_key",
+        "bx_members_pkey",
+        "bx_history_pkey",
+        "bx_members_due",
+        "bx_history_polled",
+        "bs_ledger_pkey",
+        "bs_changes_sync_id_idx",
+        "strata_sources_pkey",
+        "strata_models_pkey",
+        "strata_versions_pkey",
+        "strata_layers_pkey",
+        "strata_refreshes_pkey",
+        "strata_model_sources_pkey",
+        "strata_registry_pkey",
+        "strata_sources_id_key",
     ];
     for name in squatted {
         stage.by("stranger", &format!("CREATE TABLE shared.{name} (x integer)"));
@@ -605,13 +691,20 @@ fn names_cannot_be_squatted() {
     for name in ["cx_ledger", "cx_queue", "cx_changes", "cx_rejects"] {
         stage.by("stranger", &format!("CREATE TABLE shared.{name} (x integer); GRANT ALL ON shared.{name} TO PUBLIC"));
         let (code, message, hint) = told(&mut owner, "SELECT strata.add_source('cx', 'mine.ev', 'u', 'at')");
-        assert!(code == "42P07" && message.contains(name) && hint.contains(&stage.role("stranger")), "{code} {message} {hint}");
+        assert!(
+            code == "42P07" && message.contains(name) && hint.contains(&stage.role("stranger")),
+            "{code} {message} {hint}"
+        );
         stage.by("stranger", &format!("TABLE shared.{name}; DROP TABLE shared.{name}"));
     }
     for name in ["strata_sources", "strata_registry", "strata_layers"] {
         stage.root("CREATE SCHEMA taken; GRANT USAGE, CREATE ON SCHEMA taken TO PUBLIC");
-        stage.by("stranger", &format!("CREATE TABLE taken.{name} (layout smallint, name text); GRANT ALL ON taken.{name} TO PUBLIC"));
-        let (code, message, hint) = told(&mut owner, "SELECT strata.add_source('cx', 'mine.ev', 'u', 'at', schema => 'taken')");
+        stage.by(
+            "stranger",
+            &format!("CREATE TABLE taken.{name} (layout smallint, name text); GRANT ALL ON taken.{name} TO PUBLIC"),
+        );
+        let (code, message, hint) =
+            told(&mut owner, "SELECT strata.add_source('cx', 'mine.ev', 'u', 'at', schema => 'taken')");
         assert!(["42501", "42P07"].contains(&code.as_str()), "{name}: {code} {message} {hint}");
         stage.by("stranger", &format!("DROP TABLE taken.{name}"));
         stage.root("DROP SCHEMA taken CASCADE");
@@ -623,7 +716,9 @@ fn names_cannot_be_squatted() {
 #[test]
 fn changes_cannot_be_forged() {
     let mut stage = stage("trials_forge");
-    stage.root("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA strata_internal TO PUBLIC; GRANT USAGE ON SCHEMA mine TO {hostile}");
+    stage.root(
+        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA strata_internal TO PUBLIC; GRANT USAGE ON SCHEMA mine TO {hostile}",
+    );
     stage.by("owner", "ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA mine TO {hostile}; GRANT SELECT ON ALL TABLES IN SCHEMA mine TO PUBLIC");
     let row = stage
         .root
@@ -647,15 +742,23 @@ fn changes_cannot_be_forged() {
             ),
         );
     }
-    run(&mut hostile, "INSERT INTO h.bait VALUES (666, '2024-01-03'); UPDATE h.bait SET at = '2024-01-04'; DELETE FROM h.bait; TRUNCATE h.bait");
+    run(
+        &mut hostile,
+        "INSERT INTO h.bait VALUES (666, '2024-01-03'); UPDATE h.bait SET at = '2024-01-04'; DELETE FROM h.bait; TRUNCATE h.bait",
+    );
     // nor by a table that the owner's own is made to have a part in
     let (code, ..) = told(&mut hostile, "CREATE TABLE h.child () INHERITS (mine.ev)");
     assert_eq!(code, "42501");
-    let (code, ..) = told(&mut hostile, "CREATE TRIGGER t AFTER INSERT ON mine.ev FOR EACH STATEMENT EXECUTE FUNCTION h.evil_trigger()");
+    let (code, ..) = told(
+        &mut hostile,
+        "CREATE TRIGGER t AFTER INSERT ON mine.ev FOR EACH STATEMENT EXECUTE FUNCTION h.evil_trigger()",
+    );
     assert_eq!(code, "42501");
     for statement in [
         "SELECT strata_internal.capture()".to_owned(),
-        format!("CREATE TRIGGER t AFTER INSERT ON h.bait FOR EACH ROW EXECUTE FUNCTION strata_internal.capture('mine', 'ev', 'ev_queue', '{queue}', '{id}')"),
+        format!(
+            "CREATE TRIGGER t AFTER INSERT ON h.bait FOR EACH ROW EXECUTE FUNCTION strata_internal.capture('mine', 'ev', 'ev_queue', '{queue}', '{id}')"
+        ),
     ] {
         let told = attempt(&mut hostile, &format!("{statement}; INSERT INTO h.bait VALUES (666, '2024-01-03')"));
         assert!(told.is_some_and(|(code, ..)| code == "0A000" || code == "39P01"), "{statement}");
@@ -665,7 +768,12 @@ fn changes_cannot_be_forged() {
     run(&mut owner, "SET search_path = mine");
     assert_eq!(value::<i64>(&mut owner, "SELECT count(*) FROM ev_queue"), 0, "somebody else wrote into the queue");
     run(&mut owner, "SELECT strata.sync('ev'); SELECT strata.rebuild('ev')");
-    assert_same_rows(&mut owner, "nothing forged", "TABLE ev_ledger", "SELECT u, strata.ledger_agg(at) FROM ev GROUP BY 1");
+    assert_same_rows(
+        &mut owner,
+        "nothing forged",
+        "TABLE ev_ledger",
+        "SELECT u, strata.ledger_agg(at) FROM ev GROUP BY 1",
+    );
     run(&mut owner, "SELECT strata.drop_model('lure'); SELECT strata.drop_source('ev')");
     // a superuser's tables are no bridge either
     run(&mut hostile, "INSERT INTO h.bait VALUES (667, '2024-01-03'); DROP TABLE h.bait");
@@ -679,12 +787,20 @@ fn a_stranger_learns_nothing() {
     let mut stranger = stage.client("stranger");
     run(&mut stranger, "SET search_path = mine, h");
     let relations = "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'v', 'm') AND relnamespace = 'mine'::regnamespace";
-    let relations: Vec<String> = stage.root.query(relations, &[]).expect("relations").iter().map(|row| row.get(0)).collect();
+    let relations: Vec<String> =
+        stage.root.query(relations, &[]).expect("relations").iter().map(|row| row.get(0)).collect();
     for relation in relations {
-        for statement in [format!("SELECT FROM {relation}"), format!("DELETE FROM {relation}"), format!("EXPLAIN ANALYZE SELECT FROM {relation}")] {
+        for statement in [
+            format!("SELECT FROM {relation}"),
+            format!("DELETE FROM {relation}"),
+            format!("EXPLAIN ANALYZE SELECT FROM {relation}"),
+        ] {
             let (code, message, _) = told(&mut stranger, &statement);
             // of a view that cannot be written to, that is said first
-            assert!(code == "42501" || code == "55000" && message.contains("cannot delete from view"), "{statement}: {code} {message}");
+            assert!(
+                code == "42501" || code == "55000" && message.contains("cannot delete from view"),
+                "{statement}: {code} {message}"
+            );
         }
     }
     for list in ["source_status", "model_status"] {
@@ -701,7 +817,15 @@ fn a_stranger_learns_nothing() {
     for call in ["sync('…')", "rebuild('…')", "verify('…')", "drop_source('…')"] {
         assert_eq!(told_of(&mut stranger, call, "ev"), told_of(&mut stranger, call, "nought"), "{call}");
     }
-    for call in ["refresh('…')", "calibrate('…')", "activate('…', 1)", "drop_model('…')", "members('…')", "entered('…', 'a')", "explain('…', '1')"] {
+    for call in [
+        "refresh('…')",
+        "calibrate('…')",
+        "activate('…', 1)",
+        "drop_model('…')",
+        "members('…')",
+        "entered('…', 'a')",
+        "explain('…', '1')",
+    ] {
         assert_eq!(told_of(&mut stranger, call, "lure"), told_of(&mut stranger, call, "nought"), "{call}");
     }
 }
@@ -711,7 +835,10 @@ fn a_stranger_learns_nothing() {
 fn queries_smuggle_nothing_in() {
     let stage = stage("trials_smuggle");
     let mut owner = stage.client("owner");
-    run(&mut owner, "SET search_path = mine; SET client_min_messages = warning; CREATE TABLE victim (n integer); INSERT INTO victim VALUES (1); CREATE SEQUENCE sq");
+    run(
+        &mut owner,
+        "SET search_path = mine; SET client_min_messages = warning; CREATE TABLE victim (n integer); INSERT INTO victim VALUES (1); CREATE SEQUENCE sq",
+    );
     let model = LURE.replace("\"attributes\": {\"city\": \"text\"}, ", "");
     for (argument, text) in [
         ("attributes", "SELECT user_id, city FROM people; DELETE FROM victim"),
@@ -740,7 +867,12 @@ fn queries_smuggle_nothing_in() {
         "user_id, nextval('sq')",
     ] {
         let quoted = column.replace('\'', "''");
-        let told = told(&mut owner, &format!("SELECT strata.create_model('m', $m${LURE}$m$, attributes => 'people', user_column => '{quoted}')"));
+        let told = told(
+            &mut owner,
+            &format!(
+                "SELECT strata.create_model('m', $m${LURE}$m$, attributes => 'people', user_column => '{quoted}')"
+            ),
+        );
         assert!(!told.0.starts_with("XX"), "{column}: {told:?}");
     }
     assert!(!value::<bool>(&mut owner, "SELECT is_called FROM sq"), "something ran");
@@ -775,7 +907,16 @@ fn temporary_tables_are_neither_needed_nor_found() {
         .iter()
         .map(|row| row.get(0))
         .collect();
-    for table in ours.iter().map(String::as_str).chain(["strata_examined", "strata_answers", "pg_class", "pg_attribute", "pg_trigger", "pg_namespace", "pg_roles", "pg_type"]) {
+    for table in ours.iter().map(String::as_str).chain([
+        "strata_examined",
+        "strata_answers",
+        "pg_class",
+        "pg_attribute",
+        "pg_trigger",
+        "pg_namespace",
+        "pg_roles",
+        "pg_type",
+    ]) {
         run(&mut owner, &format!("CREATE TEMPORARY TABLE {table} (x integer)"));
     }
     run(&mut owner, "SET search_path = mine, pg_temp");
@@ -784,15 +925,25 @@ fn temporary_tables_are_neither_needed_nor_found() {
         "INSERT INTO mine.ev VALUES (10, '2024-01-09'); SELECT strata.sync('ev'); SELECT strata.refresh('lure', '2024-01-10'); SELECT strata.refresh('lure', '2024-01-11', true); SELECT * FROM strata.source_status();
          SELECT * FROM strata.members('lure'); SELECT strata.rebuild('ev')",
     );
-    assert_same_rows(&mut owner, "the owner's tables", "TABLE mine.ev_ledger", "SELECT u, strata.ledger_agg(at) FROM mine.ev GROUP BY 1");
+    assert_same_rows(
+        &mut owner,
+        "the owner's tables",
+        "TABLE mine.ev_ledger",
+        "SELECT u, strata.ledger_agg(at) FROM mine.ev GROUP BY 1",
+    );
     // nor is one followed: it ends with its session
-    run(&mut owner, "CREATE TEMPORARY TABLE tt (u bigint, at date, user_id bigint, city text); CREATE TEMPORARY VIEW tv AS TABLE tt; CREATE VIEW over_it AS SELECT * FROM tt");
+    run(
+        &mut owner,
+        "CREATE TEMPORARY TABLE tt (u bigint, at date, user_id bigint, city text); CREATE TEMPORARY VIEW tv AS TABLE tt; CREATE VIEW over_it AS SELECT * FROM tt",
+    );
     for relation in ["tt", "tv", "over_it"] {
         for call in [
             format!("add_source('t', '{relation}', 'u', 'at')"),
             format!("add_source('t', 'mine.ev', 'u', 'at', user_map => '{relation}', map_alias => 'u')"),
             format!("create_model('t', $m${LURE}$m$, attributes => '{relation}')"),
-            format!("create_model('t', $m${LURE}$m$, users => 'SELECT user_id FROM {relation}', attributes => 'people')"),
+            format!(
+                "create_model('t', $m${LURE}$m$, users => 'SELECT user_id FROM {relation}', attributes => 'people')"
+            ),
         ] {
             let (code, message, _) = told(&mut owner, &format!("SELECT strata.{call}"));
             assert!(["42809", "42P16", "0A000"].contains(&code.as_str()), "{call}: {code} {message}");

@@ -502,7 +502,12 @@ impl LivingModel {
 
     /// A statement about its row.
     pub fn update(&self, what: &str) -> String {
-        format!("UPDATE {} SET {what} WHERE {} = {}", self.registry("strata_models"), ident("name"), literal(&self.name))
+        format!(
+            "UPDATE {} SET {what} WHERE {} = {}",
+            self.registry("strata_models"),
+            ident("name"),
+            literal(&self.name)
+        )
     }
 }
 
