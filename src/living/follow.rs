@@ -630,7 +630,7 @@ pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
     door.spi.run(&format!("SELECT FROM {} LIMIT 0", source.relation_sql()));
     let put = |from: &str| {
         door.spi.attempt(|| {
-            quietly(|| door.spi.answer(&texts::verify(source, from), rows));
+            quietly(|| door.spi.answer(&texts::verify(source, from, true), rows));
             Ok(())
         })
     };
@@ -639,5 +639,6 @@ pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
     }
     let rejects = source.rejects.as_deref().unwrap_or_default();
     let aside = format!("SELECT user_id FROM {rejects} WHERE user_id IS NOT NULL");
-    quietly(|| door.spi.answer(&texts::verify(source, &texts::countable_without(source, &aside)), rows));
+    let countable = texts::countable_without(source, &aside);
+    quietly(|| door.spi.answer(&texts::verify(source, &countable, false), rows));
 }
