@@ -17,6 +17,7 @@ from statistics import median
 
 from harness import SCHEMA, Failed, psql_seconds
 from measures import PARALLEL, SERIAL, SESSION, TODAY, file
+from surface import surface_of
 from tables import aligned
 
 PARTS = ("living_first", "living_replay", "living_same_day", "living_next_day", "living_capture", "living_growth")
@@ -214,6 +215,7 @@ class Living:
 
     def __init__(self, server, duck, generate, say, orders, rounds, only, command):
         self.server, self.duck, self.generate, self.say = server, duck, generate, say
+        self.surface = surface_of(server)
         self.orders, self.rounds = orders, rounds
         self.shop = Followed("orders", "bench_orders", "bench_rfm", orders)
         self.parts = [part for part in PARTS if not only or only in part]
@@ -268,10 +270,13 @@ class Living:
 
     def clear(self):
         """Nothing registered by a run before this one, finished or not, is left."""
+        if not self.server.value(f"SELECT to_regclass('{self.surface.registry}')"):
+            return
+        names = " AS registered WHERE name LIKE 'bench\\_%'"
         self.server.run(
-            "SET client_min_messages = warning;\n"
-            "SELECT strata.drop_model(name) FROM strata.models WHERE name LIKE 'bench\\_%';\n"
-            "SELECT strata.drop_source(name) FROM strata.sources WHERE name LIKE 'bench\\_%' AND kind = 'events';\n"
+            self.server.session({"client_min_messages": "warning"})
+            + f"SELECT strata.drop_model(name) FROM ({self.surface.models}){names};\n"
+            + f"SELECT strata.drop_source(name) FROM ({self.surface.sources}){names};\n"
         )
 
     def add_source(self, name, table):
@@ -286,10 +291,7 @@ class Living:
         seconds = self.add_source(shop.source, shop.table)
         self.create_model(shop, "strata.preset('rfm_eleven')")
         self.server.value(f"SELECT strata.calibrate('{shop.model}', DATE '{TODAY}')")
-        shop.definition = self.server.value(
-            "SELECT v.definition FROM strata.model_versions AS v JOIN strata.models AS m ON v.model_id = m.model_id"
-            f" AND v.version = m.active_version WHERE m.name = '{shop.model}'"
-        )
+        shop.definition = self.server.value(self.surface.definition.format(name=shop.model))
         self.make_model(shop)
         shop.users = int(self.server.value(f"SELECT count(*) FROM {shop.source}_ledger"))
         self.server.run(f"VACUUM (ANALYZE) {SCHEMA}.{shop.source}_ledger;\n")
@@ -308,12 +310,12 @@ class Living:
 
     def timed(self, script, settings=SETTINGS):
         """Seconds of all statements of a script, in a session of its own, after a checkpoint."""
-        self.server.run("CHECKPOINT;\n")
+        self.server.checkpoint()
         return psql_seconds(self.server.run(self.server.session(settings) + f"\\timing on\n{script}"))
 
     def refresh(self, shop, day):
         """Seconds and report of a refresh in a session of its own, as a scheduled job has it."""
-        self.server.run("CHECKPOINT;\n")
+        self.server.checkpoint()
         call = f"SELECT to_json(r) FROM strata.refresh('{shop.model}', DATE '{day}') AS r"
         seconds, answer, _ = self.server.time(call, SETTINGS)
         shop.day = day
@@ -355,7 +357,7 @@ class Living:
         return sql
 
     def handwritten(self, day):
-        self.server.run("CHECKPOINT;\n")
+        self.server.checkpoint()
         seconds, _, _ = self.server.time(f"CREATE TABLE handwritten_layers AS {self.layers_query(day)}", SETTINGS)
         sizes = self.server.value(self.SIZES.format("handwritten_layers"))
         self.server.run(f"DROP TABLE {SCHEMA}.handwritten_layers;\n")
@@ -505,11 +507,7 @@ class Living:
         comparison = Comparison("replay(), 365 days, one core", "evaluate() once, one core", 30, 12)
         self.section.comparisons.append(comparison)
         days = day_after(-364), TODAY
-        replayed = self.replay_query(*days)
-        if replayed is None:
-            comparison.problem = "not available"
-            self.section.notes.append("replay: neither strata.replay nor strata.replay_agg is there yet")
-            return
+        replayed = f"strata.replay('bench_rfm', DATE '{days[0]}', DATE '{days[1]}', 1)"
         evaluated = (
             "SELECT count(layer), count(next_change) FROM (SELECT (e).layer, (e).next_change FROM (SELECT strata.evaluate(f,"
             f" {literal(self.shop.definition)}::strata.model, DATE '{TODAY}') AS e FROM bench_orders_ledger AS t"
@@ -523,21 +521,6 @@ class Living:
         expected = ", ".join(self.handwritten(day)[1] for day in days)
         if answer != expected:
             raise Failed(f"the first and the last day replayed differ from the layers of those days: {answer}; {expected}")
-
-    def replay_query(self, first, last):
-        calls = {
-            "strata.replay": f"strata.replay('bench_rfm', DATE '{first}', DATE '{last}', 1)",
-            "strata.replay_agg": "(SELECT p.* FROM (SELECT strata.replay_agg(f, {}::strata.model, DATE '{}', DATE '{}', 1,"
-            " strata.first_difference(NULL, t.ledger)) AS days FROM bench_orders_ledger AS t CROSS JOIN LATERAL"
-            " (SELECT t.ledger AS orders) AS f) AS a, unnest(a.days) AS p)".format(literal(self.shop.definition), first, last),
-        }
-        for name, call in calls.items():
-            schema, function = name.split(".")
-            if self.server.value(
-                f"SELECT count(*) FROM pg_proc WHERE pronamespace = '{schema}'::regnamespace AND proname = '{function}'"
-            ) != "0":
-                return call
-        return None
 
     # Capture.
 
@@ -571,7 +554,7 @@ class Living:
             f"ALTER SYSTEM SET {name} = '{value}';\n" if value else f"ALTER SYSTEM RESET {name};\n"
             for name, value in settings.items()
         )
-        self.server.run("".join(changes) + "SELECT pg_reload_conf();\n")
+        self.server.administer("".join(changes) + "SELECT pg_reload_conf();\n")
         # the signal takes a moment to arrive
         for name, value in settings.items():
             for _ in range(50):
@@ -620,7 +603,7 @@ class Living:
             f"INSERT INTO {target} (customer_id, ordered_at, amount) VALUES (:customer, now(), 36.60);\n"
         )
         pgbench = Path(self.server.psql).with_name("pgbench")
-        self.server.run("CHECKPOINT;\n")
+        self.server.checkpoint()
         try:
             done = subprocess.run(
                 [str(pgbench), "-n", "-M", "prepared", "-c", "1", "-t", str(number), "-f", str(script)],
@@ -671,7 +654,7 @@ class Living:
 
     def vacuum_like_autovacuum(self):
         """Autovacuum's rule, applied at the end of every day, for a year passes here in minutes; catalogs are tables, too."""
-        self.server.run(
+        self.server.administer(
             "SELECT format('VACUUM (ANALYZE) %s', c.oid::regclass)\n"
             "FROM pg_stat_all_tables AS s JOIN pg_class AS c ON c.oid = s.relid\n"
             "WHERE c.relkind IN ('r', 'm') AND s.relid <> 'pg_statistic'::regclass AND c.relpersistence = 'p'\n"
