@@ -26,6 +26,14 @@ FEATURES = --no-default-features --features pg$(PG_MAJOR)
 VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_strata.control)
 SCRIPT := sql/install/pg_strata--$(VERSION).sql
 
+# What is built: `release`, or `fast` where waiting for the compiler costs more than the queries.
+PROFILE ?= release
+LIBRARY = $(CARGO_TARGET_DIR)/$(PROFILE)/libpg_strata.so
+
+# What is tested: `core` (no server), `server` (all of tests/tests), or single files of tests/tests by name.
+TESTS ?= core server
+TEST_TARGETS = $(if $(filter server,$(TESTS)),,$(addprefix --test ,$(filter-out core,$(TESTS))))
+
 # Tests want to be linked soon rather than to run a little faster.
 CARGO_TEST = CARGO_PROFILE_RELEASE_LTO=off cargo test --release --no-fail-fast
 
@@ -44,11 +52,15 @@ demo-stop: ## stop the demo's server and remove its data
 	@scripts/cluster stop demo
 	@echo "== The demo's server is stopped"
 
-test: install ## all tests; one SQL file: REGRESS=name
+test: install ## all tests; some: TESTS="core regress"; one SQL file: REGRESS=name
+ifneq ($(filter core,$(TESTS)),)
 	@echo "== Testing the core (no server)"
 	$(CARGO_TEST) --package strata-core
+endif
+ifneq ($(filter-out core,$(TESTS)),)
 	@echo "== Testing the extension in $$($(PG_CONFIG) --version), in a throwaway cluster"
-	scripts/cluster run -- env $(CARGO_TEST) --package strata-tests
+	scripts/cluster run -- env $(CARGO_TEST) --package strata-tests $(TEST_TARGETS)
+endif
 
 bench: install ## benchmarks against the peers; SIZE= for more orders
 	scripts/cluster run --conf pg_test_config/bench.conf -- bench/run
@@ -57,7 +69,7 @@ bench-against: build schema-check ## this tree beside another version: BASE=comm
 	@scripts/beside "$(BASE)" -- env BASE="$(BASE)" bench/against
 
 install: build schema-check ## build, and install into the server of PG_CONFIG (below DESTDIR, if that is set)
-	@scripts/install "$(CARGO_TARGET_DIR)/release/libpg_strata.so" "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
+	@scripts/install "$(LIBRARY)" "$(PKGLIBDIR)" "$(EXTENSIONDIR)"
 
 lint: dependencies ## rustfmt and clippy, warnings are errors
 	cargo fmt --all --check
@@ -74,7 +86,7 @@ schema-check:
 
 build: dependencies
 	@echo "== Building for $$($(PG_CONFIG) --version) (the first time takes a minute or two)"
-	cargo build --release --package pg_strata $(FEATURES)
+	cargo build --profile $(PROFILE) --package pg_strata $(FEATURES)
 
 dependencies:
 	@scripts/dependencies

@@ -30,7 +30,7 @@ unsafe extern "C-unwind" fn strata_capture(fcinfo: pg_sys::FunctionCallInfo) -> 
 crate::pg::declare!(pg_finfo_strata_capture);
 
 fn write(queue: &Queue<'_>, change: Change) {
-    if change == Change::Truncate || !queue.fits() {
+    if change == Change::Truncate || !queue.can_tell() {
         queue.write_mark(COUNT_ALL);
     } else if queue.write_rows() > 0 && queue.misses_members() {
         queue.write_mark(COUNT_THESE);

@@ -21,7 +21,7 @@ mod predict;
 mod predict_fit;
 mod rfm;
 mod rfm_job;
-//mod row_problem;
+mod row_problem;
 mod score;
 mod walk;
 

@@ -7,6 +7,10 @@ use rust_decimal::Decimal;
 /// The most decimals an amount can have.
 pub const MAX_SCALE: u8 = 6;
 
+/// The most that one row of a source may be worth, either way. Rows beyond it are put aside one by one, by themselves:
+/// a bound on their sums would depend on the order in which they come. Some million rows of this size fit a ledger's day.
+pub const LARGEST_OF_A_ROW: i64 = 1_000_000_000_000;
+
 pub(crate) const POWERS_OF_TEN: [i64; 19] = {
     let mut powers = [1; 19];
     let mut exponent = 1;
@@ -92,6 +96,11 @@ impl Money {
         self.mantissa < 0
     }
 
+    /// Whether it is beyond [`LARGEST_OF_A_ROW`].
+    pub fn is_beyond(self) -> bool {
+        self.mantissa.unsigned_abs() > largest_at(self.scale)
+    }
+
     /// The same number with the fewest decimals.
     pub fn reduced(self) -> Money {
         self.reduced_to(0)
@@ -111,6 +120,11 @@ impl Money {
         let raised = scale.checked_sub(self.scale)?;
         self.mantissa.checked_mul(POWERS_OF_TEN[raised as usize])
     }
+}
+
+/// [`LARGEST_OF_A_ROW`] as a mantissa: with six decimals it is 10^18.
+pub(crate) fn largest_at(scale: u8) -> u64 {
+    LARGEST_OF_A_ROW as u64 * POWERS_OF_TEN[scale as usize] as u64
 }
 
 /// Millionths of a plain decimal number of at most 20 integer digits, rounded half away from zero.
@@ -188,6 +202,16 @@ mod tests {
             Money::new(9_000_000_000_000_000_000 * 100, 2).map(|m| m.to_string()),
             Ok("9000000000000000000".into())
         );
+    }
+
+    #[test]
+    fn a_row_has_a_bound() {
+        let beyond = |mantissa, scale| Money::new(mantissa, scale).map(Money::is_beyond);
+        assert_eq!(beyond(1_000_000_000_000, 0), Ok(false));
+        assert_eq!(beyond(1_000_000_000_001, 0), Ok(true));
+        assert_eq!(beyond(-1_000_000_000_001, 0), Ok(true));
+        assert_eq!(beyond(1_000_000_000_000_000_000, 6), Ok(false));
+        assert_eq!(beyond(-1_000_000_000_000_000_001, 6), Ok(true));
     }
 
     proptest! {

@@ -56,14 +56,52 @@ impl Refusal {
     }
 }
 
+/// An analysed and planned expression, for [`super::problem`] to run.
+pub(super) struct Runnable {
+    /// In the memory context that was current.
+    pub node: *mut pg_sys::Expr,
+    pub type_id: pg_sys::Oid,
+    /// The columns in it, in the order of the relation.
+    pub columns: Vec<String>,
+}
+
 /// Looks at an expression for a row of a table or view that the caller may read; raises where it is none. `what` names it
 /// in messages.
 pub fn of_row(relation: pg_sys::Oid, text: &str, what: &str) -> RowExpression {
+    looked_at(relation, text, what, |expression, columns| {
+        // SAFETY: the expression was analysed with the relation as its only one.
+        unsafe {
+            check_result(expression)?;
+            Ok(RowExpression { canonical: print(relation, expression)?, type_id: pg_sys::exprType(expression), columns })
+        }
+    })
+}
+
+/// An expression for a row, ready to be run.
+pub(super) fn runnable(relation: pg_sys::Oid, text: &str, what: &str) -> Runnable {
+    looked_at(relation, text, what, |expression, columns| {
+        // SAFETY: the expression was analysed; planning may change it.
+        unsafe {
+            let type_id = pg_sys::exprType(expression);
+            Ok(Runnable { node: pg_sys::expression_planner(expression.cast()), type_id, columns })
+        }
+    })
+}
+
+/// What `make` makes of the analysed expression and its columns.
+fn looked_at<T>(
+    relation: pg_sys::Oid,
+    text: &str,
+    what: &str,
+    make: impl FnOnce(*mut pg_sys::Node, Vec<String>) -> Result<T, Refusal>,
+) -> T {
     check_relation(relation);
     let Ok(source) = CString::new(text) else { unreachable!("PostgreSQL's texts have no NUL byte") };
+    let mut make = Some(make);
     let looked = PgTryBuilder::new(AssertUnwindSafe(|| {
+        let make = make.take().unwrap_or_else(|| unreachable!("run once"));
         // SAFETY: the relation is there, and may be read.
-        unsafe { look(relation, &source) }
+        unsafe { look(relation, &source, make) }
     }))
     .catch_others(refused)
     .execute();
@@ -74,7 +112,7 @@ pub fn of_row(relation: pg_sys::Oid, text: &str, what: &str) -> RowExpression {
 
 /// What PostgreSQL's parser, analysis or constant folding had against the text; other errors (a cancelled query, no memory)
 /// are raised again. Whoever gets the refusal raises it, so nothing goes on after an error.
-fn refused(error: CaughtError) -> Result<RowExpression, Refusal> {
+fn refused<T>(error: CaughtError) -> Result<T, Refusal> {
     const OF_THE_TEXT: [&str; 4] = ["0A", "22", "42", "54"];
     match error {
         CaughtError::PostgresError(report) if OF_THE_TEXT.contains(&&sqlstate(report.sql_error_code())[..2]) => {
@@ -129,21 +167,18 @@ fn relation_name(relation: pg_sys::Oid) -> Option<String> {
 
 /// # Safety
 /// The relation is there, and is one with rows. Errors of PostgreSQL unwind; the transaction then gives back the lock.
-unsafe fn look(relation: pg_sys::Oid, text: &CStr) -> Result<RowExpression, Refusal> {
+unsafe fn look<T>(
+    relation: pg_sys::Oid,
+    text: &CStr,
+    make: impl FnOnce(*mut pg_sys::Node, Vec<String>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     let lock = pg_sys::AccessShareLock as i32;
     // SAFETY: by the caller's word. All nodes live in the current memory context.
     unsafe {
         let parsed = parse(text)?;
         let opened = pg_sys::relation_open(relation, lock);
-        let found = analyse(opened, text, parsed).and_then(|expression| {
-            let columns = columns(relation, expression)?;
-            check_result(expression)?;
-            Ok(RowExpression {
-                canonical: print(relation, expression)?,
-                type_id: pg_sys::exprType(expression),
-                columns,
-            })
-        });
+        let found =
+            analyse(opened, text, parsed).and_then(|expression| make(expression, columns(relation, expression)?));
         pg_sys::relation_close(opened, pg_sys::NoLock as i32);
         found
     }

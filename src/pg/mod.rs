@@ -32,6 +32,7 @@ pub mod expression;
 pub mod json;
 pub mod numeric;
 pub mod own;
+pub mod problem;
 pub mod query;
 pub mod queue;
 pub mod row;

@@ -11,7 +11,7 @@ use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::transition::{self, CopiedColumn, Copying};
-use super::trigger::{TriggerCall, columns_of};
+use super::trigger::{TriggerCall, columns_of, may_hide_moves};
 use crate::error::raise;
 
 /// The arguments of a capture trigger.
@@ -40,6 +40,8 @@ struct Known {
     copying: Copying,
     /// Whether the relation has all columns of the queue, in their types.
     fits: bool,
+    /// Whether partitions of the relation are partitioned themselves.
+    has_levels: bool,
     /// Whether everything that inherits from the relation has the triggers, too.
     is_complete: bool,
     /// The transaction in which it was marked that this is not so.
@@ -115,9 +117,9 @@ impl<'a> Queue<'a> {
         unsafe { CStr::from_ptr((*(*self.table).rd_rel).relname.data.as_ptr()) }.to_string_lossy().into_owned()
     }
 
-    /// Whether the relation's rows can be written as the queue has them.
-    pub fn fits(&self) -> bool {
-        self.known.fits
+    /// Whether the relation's rows can be written as the queue has them, and the trigger is shown them all.
+    pub fn can_tell(&self) -> bool {
+        self.known.fits && !may_hide_moves(&self.call, self.known.has_levels)
     }
 
     /// Writes what the statement did; returns how many rows that is.
@@ -239,20 +241,22 @@ fn look(call: &TriggerCall<'_>, table: pg_sys::Relation, generation: u64) -> Kno
         (base == column.type_id).then_some(CopiedColumn { from: from.place, to: column.place, by_value, length })
     });
     let columns: Option<Vec<CopiedColumn>> = copied.collect();
+    let members = members_of(call);
     Known {
         generation,
         queue,
         fits: columns.is_some(),
         copying: Copying { columns: columns.unwrap_or_default(), change },
-        is_complete: is_complete(call),
+        has_levels: members.iter().any(|&member| is_partitioned(member)),
+        is_complete: members.iter().all(|&member| has_triggers(call, member)),
         marked: Cell::new(pg_sys::InvalidTransactionId),
     }
 }
 
-/// Whether every table that inherits from the relation of the call has the triggers of the same source.
+/// Every table that inherits from the relation of the call, however far.
 ///
 /// Nothing is locked, or writers would wait for whoever attaches a partition: who comes later is told by then.
-fn is_complete(call: &TriggerCall<'_>) -> bool {
+fn members_of(call: &TriggerCall<'_>) -> Vec<pg_sys::Oid> {
     unsafe extern "C-unwind" {
         fn find_all_inheritors(
             parent: pg_sys::Oid,
@@ -264,19 +268,24 @@ fn is_complete(call: &TriggerCall<'_>) -> bool {
     unsafe {
         let relation = (*call.relation()).rd_id;
         if !(*(*call.relation()).rd_rel).relhassubclass {
-            return true;
+            return Vec::new();
         }
-        let family = pg_guard_ffi_boundary(|| {
-            find_all_inheritors(relation, pg_sys::NoLock as i32, std::ptr::null_mut())
-        });
+        let lock = pg_sys::NoLock as i32;
+        let family = pg_guard_ffi_boundary(|| find_all_inheritors(relation, lock, std::ptr::null_mut()));
         let members = (0..(*family).length as usize).map(|member| (*(*family).elements.add(member)).oid_value);
-        members.filter(|&member| member != relation).all(|member| has_triggers(call, member))
+        members.filter(|&member| member != relation).collect()
     }
+}
+
+fn is_partitioned(member: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up.
+    unsafe { pg_sys::get_rel_relkind(member) as u8 == pg_sys::RELKIND_PARTITIONED_TABLE }
 }
 
 /// Whether a table has the triggers for all that a statement can do, none of them disabled in any session.
 fn has_triggers(call: &TriggerCall<'_>, member: pg_sys::Oid) -> bool {
-    const NOT_AFTER_STATEMENT: i16 = (pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSTEAD) as i16;
+    const NOT_AFTER_STATEMENT: i16 =
+        (pg_sys::TRIGGER_TYPE_ROW | pg_sys::TRIGGER_TYPE_BEFORE | pg_sys::TRIGGER_TYPE_INSTEAD) as i16;
     const EVERYTHING: i16 = (pg_sys::TRIGGER_TYPE_INSERT
         | pg_sys::TRIGGER_TYPE_UPDATE
         | pg_sys::TRIGGER_TYPE_DELETE

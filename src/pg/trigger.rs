@@ -106,6 +106,66 @@ impl<'a> TriggerCall<'a> {
     }
 }
 
+/// Whether PostgreSQL may have moved rows between partitions without showing them to the trigger.
+///
+/// MERGE does so: a row that its UPDATE moves to another partition stands in no transition table of the UPDATE (all
+/// versions from 15, with MERGE, to 18: ExecDeleteEpilogue looks for CMD_UPDATE). A trigger is not told which command
+/// it serves; it is no MERGE where the client's own statement is an UPDATE of the same table.
+#[cfg(not(feature = "pg14"))]
+pub fn may_hide_moves(call: &TriggerCall<'_>, has_levels: bool) -> bool {
+    call.change == Change::Update && moves_rows(call, has_levels) && !is_plain_update(call)
+}
+
+/// As above: there is no MERGE in PostgreSQL 14.
+#[cfg(feature = "pg14")]
+pub fn may_hide_moves(_: &TriggerCall<'_>, _: bool) -> bool {
+    false
+}
+
+/// Whether the statement may move rows between partitions: it sets a column that says in which one they belong, or a
+/// row trigger can.
+#[cfg(not(feature = "pg14"))]
+fn moves_rows(call: &TriggerCall<'_>, has_levels: bool) -> bool {
+    unsafe extern "C-unwind" {
+        fn has_partition_attrs(
+            relation: pg_sys::Relation,
+            columns: *mut pg_sys::Bitmapset,
+            used_in_expression: *mut bool,
+        ) -> bool;
+    }
+    // SAFETY: the relation is open; the set of columns is the statement's own, NULL being the empty one.
+    unsafe {
+        let relation = call.relation();
+        let is_partitioned = (*(*relation).rd_rel).relkind as u8 == pg_sys::RELKIND_PARTITIONED_TABLE;
+        let columns = call.data.tg_updatedcols.cast_mut();
+        is_partitioned
+            && (has_levels
+                || (*relation).trigdesc.as_ref().is_some_and(|triggers| triggers.trig_update_before_row)
+                || pg_sys::ffi::pg_guard_ffi_boundary(|| has_partition_attrs(relation, columns, std::ptr::null_mut())))
+    }
+}
+
+/// Whether the client's statement is an UPDATE of the table that the trigger was fired for, and nothing else. (In a
+/// function that it calls, or in a trigger, something else may run.)
+#[cfg(not(feature = "pg14"))]
+fn is_plain_update(call: &TriggerCall<'_>) -> bool {
+    const OUTERMOST: i32 = 1;
+    // SAFETY: a portal that is active has a list of planned statements; of an UPDATE, the range table has the
+    // table that it names. The function without arguments looks at nothing of its call.
+    unsafe {
+        let Some(portal) = pg_sys::ActivePortal.as_ref() else { return false };
+        let Some(statement) = super::query::only_member::<pg_sys::PlannedStmt>(portal.stmts) else { return false };
+        if statement.commandType != pg_sys::CmdType::CMD_UPDATE || statement.hasModifyingCTE {
+            return false;
+        }
+        let relation = (*call.relation()).rd_id;
+        let entries = (0..(*statement.rtable).length as usize)
+            .map(|entry| (*(*statement.rtable).elements.add(entry)).ptr_value.cast::<pg_sys::RangeTblEntry>());
+        let names_us = entries.into_iter().any(|entry| (*entry).relid == relation);
+        names_us && pg_sys::pg_trigger_depth(std::ptr::null_mut()).value() as i32 == OUTERMOST
+    }
+}
+
 /// The columns of an open table that are not dropped.
 ///
 /// # Safety

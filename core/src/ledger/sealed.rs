@@ -148,6 +148,18 @@ impl<'a> LedgerRef<'a> {
     pub fn entries(&self) -> Entries<'a> {
         Entries { rest: self.body, before: None }
     }
+
+    /// Whether a day's gross amount or credits are beyond what one row may be worth: only there such a row can hide.
+    pub fn is_beyond(&self) -> Result<bool, LedgerError> {
+        let largest = crate::money::largest_at(self.scale);
+        for entry in self.entries() {
+            let entry = entry?;
+            if entry.gross as u64 > largest || entry.credit as u64 > largest {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// The entries of a sealed ledger, read and checked one by one.
