@@ -103,13 +103,17 @@ class Server:
         return self.run(f"SET search_path = {SCHEMA}, public;\n{sql};\n").strip()
 
     def prepare(self, say):
-        """An empty schema, and the extensions."""
+        """An empty schema, and the extensions; nothing of a run before this one is left."""
+        self.administer(
+            "SET client_min_messages = warning;\nDROP EXTENSION IF EXISTS pg_strata CASCADE;\n"
+            f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE;\n"
+        )
         for extension, run in (("pg_prewarm", self.administer), ("pg_strata", self.run)):
             try:
                 run(f"SET client_min_messages = warning;\nCREATE EXTENSION IF NOT EXISTS {extension};\n")
             except Failed as failed:
                 say(f"extension {extension} is not available ({failed})")
-        self.run(f"SET client_min_messages = warning;\nDROP SCHEMA IF EXISTS {SCHEMA} CASCADE;\nCREATE SCHEMA {SCHEMA};\n")
+        self.run(f"CREATE SCHEMA {SCHEMA};\n")
 
     def generate(self, table, orders, skew, key):
         """Makes a table of orders; seconds."""

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from harness import SCHEMA, Failed, psql_seconds
+from harness import SCHEMA, Failed, MemoryWatch, psql_seconds
 from measures import PARALLEL, SERIAL, SESSION, TODAY, file
 from surface import surface_of
 from tables import aligned
 
-PARTS = ("living_first", "living_replay", "living_same_day", "living_next_day", "living_capture", "living_growth")
+PARTS = ("living_first", "living_replay", "living_same_day", "living_next_day", "living_capture", "living_queue", "living_growth")
 ON_ORDERS = PARTS[:4]  # those that need the source and the model over the section's orders
 
 HANDWRITTEN_LAYERS = file("handwritten_layers.sql")
@@ -33,6 +33,8 @@ GROWTH_USERS = 100_000
 GROWTH_DAYS = 100
 GROWTH_MARKS = (1, 50, 100)
 FOUR_TIMES = 4
+QUEUE_USERS = (1_000, 10_000, 100_000)
+LONG_QUEUE = 1_870_000
 
 # What a production server does at a commit, and what the benchmark's cluster does.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -245,6 +247,8 @@ class Living:
             self.clear()
         if "living_capture" in self.parts:
             self.step(self.capture)
+        if "living_queue" in self.parts:
+            self.step(self.queue)
         if "living_growth" in self.parts:
             self.step(self.growth)
         self.clear()
@@ -272,12 +276,10 @@ class Living:
         """Nothing registered by a run before this one, finished or not, is left."""
         if not self.server.value(f"SELECT to_regclass('{self.surface.registry}')"):
             return
-        names = " AS registered WHERE name LIKE 'bench\\_%'"
-        self.server.run(
-            self.server.session({"client_min_messages": "warning"})
-            + f"SELECT strata.drop_model(name) FROM ({self.surface.models}){names};\n"
-            + f"SELECT strata.drop_source(name) FROM ({self.surface.sources}){names};\n"
-        )
+        for names, drop in (self.surface.models, "drop_model"), (self.surface.sources, "drop_source"):
+            found = self.server.value(f"SELECT name FROM ({names}) AS registered WHERE name LIKE 'bench\\_%'").split()
+            drops = "".join(f"SELECT strata.{drop}('{name}');\n" for name in found)
+            self.server.run(self.server.session({"client_min_messages": "warning"}) + drops)
 
     def add_source(self, name, table):
         return self.timed(
@@ -615,6 +617,83 @@ class Living:
         if done.returncode != 0 or not found:
             raise Failed(done.stderr.strip() or "pgbench says nothing")
         return float(found[1])
+
+    # The queue.
+
+    def queue(self):
+        """Syncs of a queue with one row for each user, of few and of many users, and of a long one. Nothing is ever analysed:
+        ledgers that came by capture alone are new to the planner."""
+        costs = {users: self.queue_costs(users) for users in QUEUE_USERS}
+        for few, many in zip(QUEUE_USERS, QUEUE_USERS[1:]):
+            self.section.comparisons.append(Comparison(
+                f"a row of a sync, {many:,} users", f"{few:,} users", 1.3, unit="µs", ours=costs[many], peer=costs[few]
+            ))
+        self.long_queue()
+
+    def came(self, table, users, number):
+        """New rows, whoever has any: they are of users 1 to `users`, in turn."""
+        self.server.run(
+            self.server.session(SESSION | SERIAL)
+            + f"INSERT INTO {table} SELECT 1 + n % {users}, TIMESTAMPTZ '{TODAY} 00:00+00' - (n % 365) * interval '1 day', 36.60"
+            f" FROM generate_series(1, {number}) AS n;\n"
+        )
+
+    def queued(self, name):
+        self.server.run(
+            self.server.session({})
+            + f"CREATE TABLE {name}_orders (customer_id bigint NOT NULL, ordered_at timestamptz NOT NULL, amount numeric(12, 2))"
+            " WITH (autovacuum_enabled = false);\n"
+        )
+        self.add_source(name, f"{name}_orders")
+
+    def queue_costs(self, users):
+        """Microseconds of a sync for each row of it."""
+        name = f"bench_queue_{users}"
+        self.queued(name)
+        self.came(f"{name}_orders", users, 10 * users)
+        self.server.value(f"SELECT strata.sync('{name}')")
+        costs = []
+        for _ in range(self.rounds):
+            self.came(f"{name}_orders", users, users)
+            costs.append(self.timed(f"SELECT strata.sync('{name}');\n", SERIAL) * 1e6 / users)
+            self.server.run(f"VACUUM {SCHEMA}.{name}_queue;\n")
+        return costs
+
+    def long_queue(self):
+        name = "bench_queue_long"
+        self.queued(name)
+        users = QUEUE_USERS[-1]
+        peaks = {}
+        for number in (LONG_QUEUE // 5, LONG_QUEUE):
+            self.came(f"{name}_orders", users, number)
+            before = int(self.server.value(f"SELECT pg_table_size('{name}_queue')"))
+            seconds, high_water, peaks[number] = self.sync_with_memory(name)
+            after = int(self.server.value(f"SELECT pg_table_size('{name}_queue')"))
+            self.server.run(f"VACUUM {SCHEMA}.{name}_queue;\n")
+            emptied = int(self.server.value(f"SELECT pg_table_size('{name}_queue')"))
+            self.section.notes.append(
+                f"sync of {number:,} queued rows of {users:,} users: {seconds:.2f} s; memory of the backend at most"
+                f" {peaks[number] / 2**20:.0f} MB of its own, {high_water / 2**20:.0f} MB (VmHWM) with shared buffers; the queue's heap"
+                f" {before / 2**20:.0f} MB before, {after / 2**20:.0f} MB after, {emptied / 2**20:.1f} MB once vacuumed"
+            )
+        few, many = peaks
+        self.section.comparisons.append(Comparison(
+            f"memory of a sync of {many:,} rows", f"{few:,} rows", 1.3, unit="MB",
+            ours=[peaks[many] / 2**20], peer=[peaks[few] / 2**20],
+        ))
+
+    def sync_with_memory(self, name):
+        """Seconds, the greatest resident memory, and how much of it was the backend's own."""
+        self.server.checkpoint()
+        with MemoryWatch(self.server.backends) as memory:
+            output = self.server.run(
+                self.server.session({})
+                + "SELECT pg_backend_pid() AS pid \\gset\n\\setenv STRATA_BACKEND :pid\n"
+                + f"\\timing on\nSELECT strata.sync('{name}');\n\\timing off\n"
+                + "\\! grep VmHWM /proc/$STRATA_BACKEND/status\n"
+            )
+        high_water = re.search(r"VmHWM:\s+(\d+) kB", output)
+        return psql_seconds(output), int(high_water[1]) * 1024 if high_water else 0, memory.peak or 0
 
     # Growth.
 
