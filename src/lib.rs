@@ -23,6 +23,7 @@ mod rfm;
 mod rfm_job;
 mod row_problem;
 mod score;
+mod settings;
 mod walk;
 
 ::pgrx::pg_module_magic!(name, version);
@@ -32,6 +33,7 @@ mod walk;
 pub extern "C-unwind" fn _PG_init() {
     pg::forgo_backtraces();
     strata_core::patience::set_check(check_for_interrupts);
+    settings::define();
 }
 
 fn check_for_interrupts() {

@@ -1910,6 +1910,285 @@ COMMENT ON FUNCTION strata.drop_source(text) IS
     'Drops a source with the tables and triggers that it made; refused while a model reads it';
 
 -- ----------------------------------------------------------------------------------------------------
+-- sql/public/models.sql
+
+-- Registered models: over sources, attributes and users, in the schema of their owner. A model called rfm has the tables
+-- rfm_members (where everyone is) and rfm_history (every change, append only), and the view rfm_periods.
+
+-- attributes and users are a relation's name or one plain SELECT.
+CREATE FUNCTION strata.create_model(
+    name text,
+    definition strata.model,
+    sources jsonb DEFAULT NULL,
+    attributes text DEFAULT NULL,
+    users text DEFAULT NULL,
+    schema name DEFAULT NULL,
+    time_zone text DEFAULT NULL,
+    history_from date DEFAULT NULL,
+    user_column text DEFAULT 'user_id',
+    capture text DEFAULT 'auto'
+) RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'living_create_model';
+COMMENT ON FUNCTION strata.create_model(text, strata.model, jsonb, text, text, name, text, date, text, text) IS
+    'Registers a model over sources, attributes and users; its tables stand in the schema';
+
+-- What is NULL stays as it is.
+CREATE FUNCTION strata.alter_model(
+    name text,
+    definition strata.model DEFAULT NULL,
+    sources jsonb DEFAULT NULL,
+    activate boolean DEFAULT true,
+    attributes text DEFAULT NULL,
+    users text DEFAULT NULL,
+    user_column text DEFAULT 'user_id',
+    capture text DEFAULT NULL
+) RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'living_alter_model';
+COMMENT ON FUNCTION strata.alter_model(text, strata.model, jsonb, boolean, text, text, text, text) IS
+    'Gives a registered model another definition, or other sources, attributes or users; the number of the version';
+
+CREATE FUNCTION strata.calibrate(
+    model text,
+    as_of date DEFAULT NULL,
+    activate boolean DEFAULT true,
+    exclude daterange[] DEFAULT NULL,
+    version integer DEFAULT NULL
+) RETURNS integer LANGUAGE c AS 'MODULE_PATHNAME', 'living_calibrate';
+COMMENT ON FUNCTION strata.calibrate(text, date, boolean, daterange[], integer) IS
+    'Makes new cuts for a registered model; the number of the new version';
+
+CREATE FUNCTION strata.activate(model text, version integer) RETURNS void
+LANGUAGE c AS 'MODULE_PATHNAME', 'living_activate';
+COMMENT ON FUNCTION strata.activate(text, integer) IS 'Chooses the version that a registered model is refreshed by';
+
+CREATE FUNCTION strata.drop_model(model text) RETURNS text LANGUAGE c AS 'MODULE_PATHNAME', 'living_drop_model';
+COMMENT ON FUNCTION strata.drop_model(text) IS
+    'Drops a registered model with its members and history; what does not bear its mark is left';
+
+-- ----------------------------------------------------------------------------------------------------
+-- sql/public/refresh.sql
+
+-- Refreshing a model: only those whom something happened to, or whose clock has struck, are looked at.
+
+CREATE FUNCTION strata.refresh(model text, as_of date DEFAULT NULL, "full" boolean DEFAULT false)
+RETURNS TABLE (
+    refreshed text,
+    day date,
+    previous_day date,
+    version integer,
+    kind text,
+    users bigint,
+    examined bigint,
+    new_users bigint,
+    changed_users bigint,
+    due_users bigint,
+    changes jsonb,
+    seconds jsonb,
+    sources jsonb
+) ROWS 1 LANGUAGE c AS 'MODULE_PATHNAME', 'living_refresh';
+COMMENT ON FUNCTION strata.refresh(text, date, boolean) IS
+    'Brings the members of a model up to a day: looks at new, changed and due users alone';
+
+-- ----------------------------------------------------------------------------------------------------
+-- sql/public/readers.sql
+
+-- Questions about a model, to its owner: who is where, who moved, why, and how it would have been. Nothing is brought up to date by
+-- them. What is read of members and history is as the last refresh wrote it; what is read of ledgers is as they were synced last,
+-- with attributes as they are now. A model is named as `rfm`, `schema.rfm`, or with a version, `rfm@2`.
+
+CREATE FUNCTION strata.members(model text, as_of date DEFAULT NULL) RETURNS TABLE (
+    user_id text,
+    layer text,
+    layers text[],
+    scores smallint[],
+    since date,
+    next_change date,
+    metrics jsonb
+) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'living_members';
+COMMENT ON FUNCTION strata.members(text, date) IS
+    'the members of a model as of its last refresh, with their metrics; as of any other day they are evaluated from the ledgers, '
+    'with attributes as they are now, and since is NULL';
+
+CREATE FUNCTION strata.transitions(model text, from_day date, to_day date) RETURNS TABLE (
+    from_layer text,
+    to_layer text,
+    users bigint,
+    net bigint
+) STABLE ROWS 100 LANGUAGE c AS 'MODULE_PATHNAME', 'living_transitions';
+COMMENT ON FUNCTION strata.transitions(text, date, date) IS
+    'users by their layers on two days, and the net of the moves between two layers';
+
+CREATE FUNCTION strata.layer_at(model text, user_id text, day date) RETURNS text
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_layer_at';
+COMMENT ON FUNCTION strata.layer_at(text, text, date) IS 'the layer of a user on a day, from the history';
+
+CREATE FUNCTION strata.entered(model text, layer text, after_change bigint DEFAULT 0) RETURNS TABLE (
+    user_id text,
+    day date,
+    from_layer text,
+    cause text,
+    change_id bigint
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_entered';
+COMMENT ON FUNCTION strata.entered(text, text, bigint) IS
+    'who entered a layer after a change, which is the mark of the last poll';
+
+CREATE FUNCTION strata.left(model text, layer text, after_change bigint DEFAULT 0) RETURNS TABLE (
+    user_id text,
+    day date,
+    to_layer text,
+    cause text,
+    change_id bigint
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_left';
+COMMENT ON FUNCTION strata.left(text, text, bigint) IS
+    'who left a layer after a change, which is the mark of the last poll';
+
+CREATE FUNCTION strata.explain(model text, user_id text, as_of date DEFAULT NULL) RETURNS jsonb
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_explain';
+COMMENT ON FUNCTION strata.explain(text, text, date) IS
+    'why a user of a registered model is in his layer, and what is missing to others';
+
+CREATE FUNCTION strata.explain_text(model text, user_id text, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text
+    STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_explain_text';
+COMMENT ON FUNCTION strata.explain_text(text, text, date, text) IS 'the same for people';
+
+CREATE FUNCTION strata.replay(
+    model text,
+    from_day date,
+    to_day date,
+    step integer DEFAULT 1,
+    definition strata.model DEFAULT NULL
+) RETURNS TABLE (
+    day date,
+    layer text,
+    users bigint,
+    share numeric,
+    entered bigint,
+    left_users bigint
+) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_replay';
+COMMENT ON FUNCTION strata.replay(text, date, date, integer, strata.model) IS
+    'users of every layer on the days of a grid, as a model or another definition would have had it, with attributes as they are '
+    'now; writes nothing';
+
+CREATE FUNCTION strata.backtest(model text, day date, horizon integer, source text DEFAULT NULL) RETURNS TABLE (
+    layer text,
+    users bigint,
+    active bigint,
+    active_share numeric,
+    orders bigint,
+    spend numeric,
+    spend_per_user numeric,
+    kept bigint,
+    moved bigint,
+    kept_share numeric
+) STABLE ROWS 20 LANGUAGE c AS 'MODULE_PATHNAME', 'living_backtest';
+COMMENT ON FUNCTION strata.backtest(text, date, integer, text) IS
+    'what the users of every layer of a day did in the days after it: active, orders, spend, kept their layer, moved';
+
+CREATE FUNCTION strata.compare_models(a text, b text, as_of date DEFAULT NULL) RETURNS TABLE (
+    layer_a text,
+    layer_b text,
+    users bigint
+) STABLE ROWS 100 LANGUAGE c AS 'MODULE_PATHNAME', 'living_compare_models';
+COMMENT ON FUNCTION strata.compare_models(text, text, date) IS
+    'users by their layers in two models, or two versions of one';
+
+-- ----------------------------------------------------------------------------------------------------
+-- sql/public/status.sql
+
+-- How the caller's sources and models are, in all registries on his search path. What is wrong with one is said in its row.
+
+-- looked_at is when rows of the relation, or what its triggers wrote down, were looked at last; oldest_change_age is how old the
+-- oldest change can be that the ledgers do not know of: 0 where triggers say that there is none.
+CREATE FUNCTION strata.source_status() RETURNS TABLE (
+    source text,
+    schema text,
+    relation text,
+    captured_by text,
+    because text,
+    problem text,
+    looked_at timestamptz,
+    age interval,
+    oldest_change_age interval,
+    queue_rows bigint,
+    last_seconds double precision,
+    latest_day date,
+    users bigint,
+    events bigint,
+    guests bigint,
+    guest_share numeric,
+    rejected bigint,
+    aside bigint,
+    ambiguous_aliases bigint,
+    heavy_users jsonb,
+    models text[]
+) STABLE ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'living_source_status';
+COMMENT ON FUNCTION strata.source_status() IS
+    'the own sources: what keeps them from being equal to their relations, how fresh they are, what waits, what was put aside';
+
+CREATE FUNCTION strata.model_status() RETURNS TABLE (
+    model text,
+    schema text,
+    active_version integer,
+    refreshed_version integer,
+    as_of date,
+    refreshed_at timestamptz,
+    lag integer,
+    age interval,
+    users bigint,
+    due bigint,
+    due_next bigint,
+    waiting bigint,
+    last_seconds double precision,
+    schedule text,
+    problem text,
+    report jsonb
+) STABLE ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'living_model_status';
+COMMENT ON FUNCTION strata.model_status() IS
+    'the own models: versions, freshness, users due today and tomorrow, waiting changes, schedule, what is wrong';
+
+-- ----------------------------------------------------------------------------------------------------
+-- sql/public/schedule.sql
+
+-- Refreshing models by the clock, through pg_cron where it is installed in this database.
+
+CREATE FUNCTION strata.schedule(model text, cron text) RETURNS text
+    LANGUAGE c AS 'MODULE_PATHNAME', 'living_schedule';
+COMMENT ON FUNCTION strata.schedule(text, text) IS
+    'refreshes a model by the clock of pg_cron, which goes by GMT; what day it is then, the time zone of the model says';
+
+CREATE FUNCTION strata.unschedule(model text) RETURNS text
+    LANGUAGE c AS 'MODULE_PATHNAME', 'living_unschedule';
+COMMENT ON FUNCTION strata.unschedule(text) IS 'ends the schedule of a model';
+
+-- ----------------------------------------------------------------------------------------------------
+-- sql/public/grants.sql
+
+-- Who may read a model: its tables, and the views of its schema. Everything else about it is its owner's alone.
+
+CREATE FUNCTION strata.grant_read(model text, role name, reasons boolean DEFAULT false) RETURNS TABLE (
+    privilege text,
+    granted_to text
+) ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'living_grant_read';
+COMMENT ON FUNCTION strata.grant_read(text, name, boolean) IS
+    'lets a role read a model: members, history, periods and the views of the schema; with reasons the ledgers and attributes, '
+    'too. Answers what was granted. ''public'' is everybody';
+
+CREATE FUNCTION strata.revoke_read(model text, role name) RETURNS TABLE (
+    privilege text,
+    taken_from text
+) ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'living_revoke_read';
+COMMENT ON FUNCTION strata.revoke_read(text, name) IS
+    'takes the rights to read a model from a role, but for what its other models of the schema leave to it. Answers what was taken';
+
+-- ----------------------------------------------------------------------------------------------------
+-- sql/public/upgrade.sql
+
+-- Registries from one version to the next.
+
+CREATE FUNCTION strata.upgrade(schema name) RETURNS text
+    LANGUAGE c AS 'MODULE_PATHNAME', 'living_upgrade';
+COMMENT ON FUNCTION strata.upgrade(name) IS
+    'brings the sources and models of a schema, and its views, up to the layout of the installed version';
+
+-- ----------------------------------------------------------------------------------------------------
 -- sql/internal/owner.sql
 
 -- All of it belongs to the bootstrap superuser, whoever created the extension: a superuser who is none any more could

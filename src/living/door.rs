@@ -4,15 +4,17 @@ use pgrx::pg_sys;
 
 use crate::pg::call::Call;
 use crate::pg::rows::Rows;
-use crate::pg::snapshot::KeptSnapshot;
 use crate::pg::settings::{Settings, set, setting};
+use crate::pg::snapshot::KeptSnapshot;
 use crate::pg::spi::{Spi, without_context};
-use crate::pg::{catalog, varlena};
+use crate::pg::{catalog, json, varlena};
 
 /// What a function answers.
 pub enum Answer {
     Null,
     Text(String),
+    /// Text that is JSON, as `jsonb`.
+    Json(String),
     Bigint(i64),
     Integer(i32),
     /// Rows that have been put into the call's answer.
@@ -71,6 +73,7 @@ fn enter<'a, T>(
     match answer {
         Answer::Null => call.null(),
         Answer::Text(text) => varlena::datum_of(text.as_bytes()),
+        Answer::Json(text) => json::jsonb(&text),
         Answer::Bigint(number) => pg_sys::Datum::from(number),
         Answer::Integer(number) => pg_sys::Datum::from(number),
         Answer::Rows(rows) => rows.answer(call),

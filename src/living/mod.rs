@@ -3,6 +3,14 @@
 
 mod door;
 mod follow;
+mod grants;
+mod models;
+mod readers;
+mod refresh;
 mod registry;
 mod relation;
+mod schedule;
 mod sources;
+mod status;
+mod upgrade;
+mod views;

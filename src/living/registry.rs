@@ -111,6 +111,20 @@ impl Door<'_> {
         self.registries().0
     }
 
+    /// The registry that is in a schema.
+    pub fn registry_in(&self, schema: &str) -> Registry {
+        let found = catalog::schema_called(schema).map_or(Found::Nothing, |schema| self.look(schema));
+        match found {
+            Found::Own(registry) => registry,
+            Found::Of(owner) => belongs_to(schema, &catalog::role_name(owner)),
+            Found::Nothing => raise(
+                PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+                format!("schema {} has no sources and models", ident(schema)),
+                Some("A registry is made with the first source or model of a schema.".to_owned()),
+            ),
+        }
+    }
+
     /// The registry of a schema in which something is to be made; it is made with the first.
     pub fn registry_for(&self, schema: &str) -> Registry {
         let Some(oid) = catalog::schema_called(schema) else {
@@ -122,14 +136,7 @@ impl Door<'_> {
         };
         match self.look(oid) {
             Found::Own(registry) => registry,
-            Found::Of(owner) => {
-                let owner = catalog::role_name(owner);
-                raise(
-                    PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-                    format!("the sources and models of schema {} belong to {owner}", ident(schema)),
-                    Some(format!("SET ROLE {owner}; or name a schema of your own: schema => '…'.")),
-                )
-            }
+            Found::Of(owner) => belongs_to(schema, &catalog::role_name(owner)),
             Found::Nothing => {
                 self.spi.run_all(texts::create(schema));
                 Registry { schema: schema.to_owned() }
@@ -353,6 +360,14 @@ impl Registry {
         let rows = door.spi.rows(&models_select(&self.schema, "ORDER BY s.name"));
         rows.iter().map(|row| LivingModel::from_row(&self.schema, row).or_raise()).collect()
     }
+}
+
+fn belongs_to(schema: &str, owner: &str) -> ! {
+    raise(
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        format!("the sources and models of schema {} belong to {owner}", ident(schema)),
+        Some(format!("SET ROLE {owner}; or name a schema of your own: schema => '…'.")),
+    )
 }
 
 /// Locking a row of the registry until the transaction ends.

@@ -102,6 +102,18 @@ pub fn relation_in(schema: pg_sys::Oid, name: &str) -> Option<Relation> {
     }
 }
 
+/// The relation that a text names as the session reads it, as a cast to regclass finds it.
+pub fn relation_called(name: &str) -> pg_sys::Oid {
+    let Ok(name) = CString::new(name) else { return pg_sys::InvalidOid };
+    // SAFETY: the input function of regclass, with the text that it wants; errors unwind.
+    unsafe {
+        let (mut input, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+        pg_sys::getTypeInputInfo(pg_sys::REGCLASSOID, &mut input, &mut parameter);
+        let found = pg_sys::OidInputFunctionCall(input, name.as_ptr().cast_mut(), parameter, -1);
+        pg_sys::Oid::from(found.value() as u32)
+    }
+}
+
 /// Keeps a relation from being dropped, renamed or replaced until the transaction ends.
 pub fn hold(relation: pg_sys::Oid) {
     // SAFETY: a lock of the transaction.

@@ -11,7 +11,7 @@ use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::transition::{self, CopiedColumn, Copying};
-use super::trigger::{TriggerCall, columns_of, may_hide_moves};
+use super::trigger::{Moving, TriggerCall, columns_of, may_hide_moves, moving};
 use crate::error::raise;
 
 /// The arguments of a capture trigger.
@@ -40,8 +40,7 @@ struct Known {
     copying: Copying,
     /// Whether the relation has all columns of the queue, in their types.
     fits: bool,
-    /// Whether partitions of the relation are partitioned themselves.
-    has_levels: bool,
+    moving: Moving,
     /// Whether everything that inherits from the relation has the triggers, too.
     is_complete: bool,
     /// The transaction in which it was marked that this is not so.
@@ -119,7 +118,7 @@ impl<'a> Queue<'a> {
 
     /// Whether the relation's rows can be written as the queue has them, and the trigger is shown them all.
     pub fn can_tell(&self) -> bool {
-        self.known.fits && !may_hide_moves(&self.call, self.known.has_levels)
+        self.known.fits && !may_hide_moves(&self.call, &self.known.moving)
     }
 
     /// Writes what the statement did; returns how many rows that is.
@@ -247,7 +246,8 @@ fn look(call: &TriggerCall<'_>, table: pg_sys::Relation, generation: u64) -> Kno
         queue,
         fits: columns.is_some(),
         copying: Copying { columns: columns.unwrap_or_default(), change },
-        has_levels: members.iter().any(|&member| is_partitioned(member)),
+        // SAFETY: the relation is open.
+        moving: unsafe { moving(call.relation(), &members) },
         is_complete: members.iter().all(|&member| has_triggers(call, member)),
         marked: Cell::new(pg_sys::InvalidTransactionId),
     }
@@ -275,11 +275,6 @@ fn members_of(call: &TriggerCall<'_>) -> Vec<pg_sys::Oid> {
         let members = (0..(*family).length as usize).map(|member| (*(*family).elements.add(member)).oid_value);
         members.filter(|&member| member != relation).collect()
     }
-}
-
-fn is_partitioned(member: pg_sys::Oid) -> bool {
-    // SAFETY: a catalog look-up.
-    unsafe { pg_sys::get_rel_relkind(member) as u8 == pg_sys::RELKIND_PARTITIONED_TABLE }
 }
 
 /// Whether a table has the triggers for all that a statement can do, none of them disabled in any session.

@@ -107,6 +107,30 @@ impl Spi {
     /// Runs something in a subtransaction, which ends as it does: what went wrong with data is answered after it is undone;
     /// every other error goes on.
     pub fn attempt<T>(&self, run: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
+        self.subtransaction(run, is_of_data)
+    }
+
+    /// The same, where it is only of interest whether a model lacks what calibration makes.
+    pub fn attempt_before_calibration(&self, run: impl FnOnce()) {
+        let is_not_ready = |report: &ErrorReportWithLevel| sqlstate(report.sql_error_code()) == "55000";
+        let run = || {
+            run();
+            Ok(())
+        };
+        let _: Result<(), Refused> = self.subtransaction(run, is_not_ready);
+    }
+
+    /// Runs something in a subtransaction of which nothing stays where it fails: what is wrong with one of many is told, and
+    /// the others go on. What is wrong with the server, or with nothing (a cancelled statement), goes on as an error.
+    pub fn look<T>(&self, run: impl FnOnce() -> T) -> Result<T, Refused> {
+        self.subtransaction(|| Ok(run()), is_of_one)
+    }
+
+    fn subtransaction<T>(
+        &self,
+        run: impl FnOnce() -> Result<T, Refused>,
+        is_caught: fn(&ErrorReportWithLevel) -> bool,
+    ) -> Result<T, Refused> {
         // SAFETY: as PL/pgSQL does for a block with EXCEPTION: memory and resource owner go back to what they were.
         unsafe {
             let (memory, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
@@ -114,8 +138,8 @@ impl Spi {
             pg_sys::MemoryContextSwitchTo(memory);
             let answer = PgTryBuilder::new(AssertUnwindSafe(run))
                 .catch_others(|error| match error {
-                    CaughtError::PostgresError(report) if is_of_data(&report) => Err(Refused(report.message().to_owned())),
-                    CaughtError::ErrorReport(report) if is_of_data(&report) => Err(Refused(report.message().to_owned())),
+                    CaughtError::PostgresError(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
+                    CaughtError::ErrorReport(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
                     other => other.rethrow(),
                 })
                 .execute();
@@ -138,6 +162,13 @@ pub struct Refused(pub String);
 fn is_of_data(report: &ErrorReportWithLevel) -> bool {
     let code = sqlstate(report.sql_error_code());
     code.starts_with("22") || code.starts_with("54") || code == "55000"
+}
+
+/// What a single source or model can be blamed for: all but conflicts of transactions, limits of the machine, an operator's
+/// doing and errors of the system.
+fn is_of_one(report: &ErrorReportWithLevel) -> bool {
+    let code = sqlstate(report.sql_error_code());
+    !["25", "40", "53", "57", "58", "XX000"].iter().any(|class| code.starts_with(class))
 }
 
 /// The five characters of an error code.

@@ -106,63 +106,106 @@ impl<'a> TriggerCall<'a> {
     }
 }
 
+/// What has to be set in a row to move it to another partition.
+pub enum Moving {
+    /// A column of the relation, by its number.
+    Columns(Vec<pg_sys::AttrNumber>),
+    /// Any column may decide it.
+    Anything,
+}
+
+/// What moves the rows of a relation; `members` are the tables that inherit from it.
+///
+/// # Safety
+/// The relation is open.
+pub unsafe fn moving(relation: pg_sys::Relation, members: &[pg_sys::Oid]) -> Moving {
+    /// The head of a row of pg_partitioned_table, the same in all versions.
+    #[repr(C)]
+    struct PartitionKey {
+        relation: pg_sys::Oid,
+        strategy: std::ffi::c_char,
+        count: i16,
+        default_partition: pg_sys::Oid,
+        columns: pg_sys::int2vector,
+    }
+    // SAFETY: by the caller's word; look-ups in the catalog. A key has as many columns as it says, 0 being an
+    // expression.
+    unsafe {
+        if (*relation).trigdesc.as_ref().is_some_and(|triggers| triggers.trig_update_before_row) {
+            return Moving::Anything;
+        }
+        let mut columns = Vec::new();
+        let this = (*relation).rd_id;
+        for table in std::iter::once(this).chain(members.iter().copied()) {
+            let cache = pg_sys::SysCacheIdentifier::PARTRELID as i32;
+            let tuple = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(table));
+            if tuple.is_null() {
+                continue;
+            }
+            let key = &*pg_sys::GETSTRUCT(tuple).cast::<PartitionKey>();
+            let numbers = key.columns.values.as_slice(key.count as usize).to_vec();
+            pg_sys::ReleaseSysCache(tuple);
+            for number in numbers {
+                // partitions have the columns of the relation, at places of their own
+                let name = match number {
+                    0 => return Moving::Anything,
+                    number => pg_sys::get_attname(table, number, true),
+                };
+                if name.is_null() {
+                    return Moving::Anything;
+                }
+                columns.push(pg_sys::get_attnum(this, name));
+            }
+        }
+        Moving::Columns(columns)
+    }
+}
+
 /// Whether PostgreSQL may have moved rows between partitions without showing them to the trigger.
 ///
-/// MERGE does so: a row that its UPDATE moves to another partition stands in no transition table of the UPDATE (all
-/// versions from 15, with MERGE, to 18: ExecDeleteEpilogue looks for CMD_UPDATE). A trigger is not told which command
-/// it serves; it is no MERGE where the client's own statement is an UPDATE of the same table.
-#[cfg(not(feature = "pg14"))]
-pub fn may_hide_moves(call: &TriggerCall<'_>, has_levels: bool) -> bool {
-    call.change == Change::Update && moves_rows(call, has_levels) && !is_plain_update(call)
+/// MERGE does so: a row that its UPDATE moves to another partition stands in no transition table of the UPDATE
+/// (ExecDeleteEpilogue looks for CMD_UPDATE). A trigger is not told which command it serves; it is no MERGE where the
+/// client's own statement is an UPDATE, or an INSERT … ON CONFLICT, of the same table.
+pub fn may_hide_moves(call: &TriggerCall<'_>, moving: &Moving) -> bool {
+    // there was no MERGE before 15
+    cfg!(not(feature = "pg14")) && call.change == Change::Update && may_move(call, moving) && !is_clients_own(call)
 }
 
-/// As above: there is no MERGE in PostgreSQL 14.
-#[cfg(feature = "pg14")]
-pub fn may_hide_moves(_: &TriggerCall<'_>, _: bool) -> bool {
-    false
-}
-
-/// Whether the statement may move rows between partitions: it sets a column that says in which one they belong, or a
-/// row trigger can.
-#[cfg(not(feature = "pg14"))]
-fn moves_rows(call: &TriggerCall<'_>, has_levels: bool) -> bool {
-    unsafe extern "C-unwind" {
-        fn has_partition_attrs(
-            relation: pg_sys::Relation,
-            columns: *mut pg_sys::Bitmapset,
-            used_in_expression: *mut bool,
-        ) -> bool;
-    }
+/// Whether the statement sets something that moves rows.
+fn may_move(call: &TriggerCall<'_>, moving: &Moving) -> bool {
     // SAFETY: the relation is open; the set of columns is the statement's own, NULL being the empty one.
     unsafe {
-        let relation = call.relation();
-        let is_partitioned = (*(*relation).rd_rel).relkind as u8 == pg_sys::RELKIND_PARTITIONED_TABLE;
-        let columns = call.data.tg_updatedcols.cast_mut();
+        let is_partitioned = (*(*call.relation()).rd_rel).relkind as u8 == pg_sys::RELKIND_PARTITIONED_TABLE;
+        let is_set = |&number: &pg_sys::AttrNumber| {
+            let member = i32::from(number) - pg_sys::FirstLowInvalidHeapAttributeNumber;
+            pg_sys::bms_is_member(member, call.data.tg_updatedcols)
+        };
         is_partitioned
-            && (has_levels
-                || (*relation).trigdesc.as_ref().is_some_and(|triggers| triggers.trig_update_before_row)
-                || pg_sys::ffi::pg_guard_ffi_boundary(|| has_partition_attrs(relation, columns, std::ptr::null_mut())))
+            && match moving {
+                Moving::Columns(columns) => columns.iter().any(is_set),
+                Moving::Anything => true,
+            }
     }
 }
 
-/// Whether the client's statement is an UPDATE of the table that the trigger was fired for, and nothing else. (In a
-/// function that it calls, or in a trigger, something else may run.)
-#[cfg(not(feature = "pg14"))]
-fn is_plain_update(call: &TriggerCall<'_>) -> bool {
+/// Whether the client's statement is an UPDATE or INSERT of the table that the trigger was fired for, and nothing else.
+/// (In a function that it calls, or in a trigger, something else may run.)
+fn is_clients_own(call: &TriggerCall<'_>) -> bool {
     const OUTERMOST: i32 = 1;
-    // SAFETY: a portal that is active has a list of planned statements; of an UPDATE, the range table has the
-    // table that it names. The function without arguments looks at nothing of its call.
+    // SAFETY: a portal that is active has a list of planned statements; the range table has the table that it names. The
+    // function without arguments looks at nothing of its call.
     unsafe {
         let Some(portal) = pg_sys::ActivePortal.as_ref() else { return false };
         let Some(statement) = super::query::only_member::<pg_sys::PlannedStmt>(portal.stmts) else { return false };
-        if statement.commandType != pg_sys::CmdType::CMD_UPDATE || statement.hasModifyingCTE {
+        let is_meant = matches!(statement.commandType, pg_sys::CmdType::CMD_UPDATE | pg_sys::CmdType::CMD_INSERT);
+        if !is_meant || statement.hasModifyingCTE {
             return false;
         }
         let relation = (*call.relation()).rd_id;
-        let entries = (0..(*statement.rtable).length as usize)
+        let mut entries = (0..(*statement.rtable).length as usize)
             .map(|entry| (*(*statement.rtable).elements.add(entry)).ptr_value.cast::<pg_sys::RangeTblEntry>());
-        let names_us = entries.into_iter().any(|entry| (*entry).relid == relation);
-        names_us && pg_sys::pg_trigger_depth(std::ptr::null_mut()).value() as i32 == OUTERMOST
+        entries.any(|entry| (*entry).relid == relation)
+            && pg_sys::pg_trigger_depth(std::ptr::null_mut()).value() as i32 == OUTERMOST
     }
 }
 

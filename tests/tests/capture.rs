@@ -582,6 +582,8 @@ fn partitions_are_one_relation() {
         let moved = "UPDATE orders SET customer = customer + 1 WHERE customer = 301";
         run(client, &format!("DO $$ BEGIN {moved}; END $$"));
         assert_eq!(taken(client, "customer"), "0:null");
+        run(client, "DO $$ BEGIN UPDATE orders SET amount = 77.7 WHERE customer = 304; END $$");
+        assert!(taken(client, "customer").starts_with("-1:304 "));
         run(
             client,
             &format!(

@@ -46,13 +46,14 @@ fn a_text_that_is_no_utf_8_is_unknown() {
         "SELECT string_agg(strata.layer_assign(u, model, '2024-04-01'), ' ' ORDER BY orders::text, ascii(name))
                   FROM users AS u, models";
     assert_eq!(value::<String>(&mut client, layers), "local unknown unknown unknown");
+    run(&mut client, "SET search_path = public, strata, strata_internal");
     run(&mut client, "UPDATE models SET model = (SELECT strata.calibrate_agg(u, model, '2024-04-01') FROM users AS u)");
     for every_row in [
         "SELECT count(strata.explain(u, model, '2024-04-01')) FROM users AS u, models",
         "SELECT count(strata.explain_text(u, model, '2024-04-01')) FROM users AS u, models",
         "SELECT count(strata.metrics(u, model, '2024-04-01')) FROM users AS u, models",
         "SELECT count(coalesce(strata.distance(u, model, 'elsewhere', '2024-04-01')::text, '')) FROM users AS u, models",
-        "SELECT count(DISTINCT u.name) FROM users AS u, models, LATERAL strata.walk(u, model, '2024-01-01', '2024-04-01')",
+        "SELECT count(DISTINCT u.name) FROM users AS u, models, LATERAL walk(u, model, '2024-01-01', '2024-04-01')",
     ] {
         assert_eq!(value::<i64>(&mut client, every_row), 4, "{every_row}");
     }

@@ -11,6 +11,7 @@
 //! * [`refresh`]: looking at the users whom something happened to, and writing down where they are;
 //! * [`reader`]: who moved, how it was, how it would have been;
 //! * [`view`]: what readers see: the views of a schema.
+//! * [`status`]: how fresh sources and models are.
 
 pub mod alias;
 pub mod model;
@@ -18,6 +19,7 @@ pub mod reader;
 pub mod refresh;
 pub mod registry;
 pub mod source;
+pub mod status;
 pub mod view;
 
 /// A name as SQL has it, in double quotes wherever it could be taken for something else.

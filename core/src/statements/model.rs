@@ -1,9 +1,9 @@
 //! What a registered model asks of its users, as queries: their ledgers and attributes as the record that a model reads.
 
 use super::registry::{LivingModel, Part, PartKind, Source};
-use super::{ident, literal};
+use super::{ident, literal, literal_or_null, text_array};
 use crate::label::Lang;
-use crate::model::{Model, Ranking};
+use crate::model::{Asked, Model, Ranking};
 
 /// Where the attributes of a model come from, as their relation is now.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -22,6 +22,52 @@ pub struct Reading<'a> {
     pub model: &'a LivingModel,
     pub parts: &'a [Part],
     pub attributes: &'a Attributes,
+}
+
+/// The columns of a relation that a definition asks for, as (`name`) in their order.
+pub fn present_attributes(source: &Source, definition: &Model) -> String {
+    format!(
+        "SELECT attname FROM pg_attribute
+WHERE attrelid = {}::oid AND attnum > 0 AND NOT attisdropped AND attname = ANY ({}::name[]) ORDER BY attnum",
+        source.relation,
+        text_array(definition.definition().attributes.names())
+    )
+}
+
+/// Whether an index finds a user in a relation, and whether one keeps him from standing there twice, as (found, once). A
+/// key of a parent says nothing of the tables that inherit from it; that of a partitioned table does.
+pub fn key_indexes(source: &Source) -> String {
+    format!(
+        "SELECT count(*) > 0, coalesce(bool_or(i.indisunique AND i.indnkeyatts = 1 AND i.indimmediate
+                                       AND (c.relkind = 'p' OR NOT c.relhassubclass)), false)
+FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE i.indrelid = {}::oid AND i.indisvalid AND i.indpred IS NULL AND quote_ident(a.attname) = {}",
+        source.relation,
+        literal(&source.user_expression)
+    )
+}
+
+/// The columns that the expression of users needs and the relation has no more.
+pub fn missing_columns(source: &Source) -> String {
+    format!(
+        "SELECT c FROM unnest({}) AS c WHERE NOT EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = {}::oid AND attnum > 0 AND NOT attisdropped AND attname = c)",
+        text_array(source.columns.iter().map(String::as_str)),
+        source.relation
+    )
+}
+
+/// How many users have several rows of attributes: all, or those whom a query names.
+pub fn doubled(source: &Source, users: Option<&str>) -> String {
+    let key = &source.user_expression;
+    let mine = users.map_or(String::new(), |users| format!(" AND ({key}) IN (SELECT user_id FROM ({users}) AS u)"));
+    format!(
+        "SELECT count(*) FROM (
+    SELECT FROM {} WHERE ({key}) IS NOT NULL{mine} GROUP BY ({key}) HAVING count(*) > 1
+) AS doubled",
+        source.relation_sql()
+    )
 }
 
 /// How many users a query is for, which decides how the planner may find them.
@@ -174,6 +220,11 @@ FROM ({users}) AS k{joins}
             self.features(&all_users(self.parts), exclude, Users::Many)
         )
     }
+
+    /// The name of its only source of attributes.
+    pub fn attributes_source(&self) -> Option<&Source> {
+        self.parts.iter().find(|part| part.kind == PartKind::Attributes).map(|part| &part.source)
+    }
 }
 
 /// A definition as SQL has it.
@@ -238,10 +289,127 @@ pub fn same_cuts(one: &Model, other: &Model) -> bool {
         && one.scores == other.scores
 }
 
+/// What the cuts of a model are made of: its sources that are read for them, and whether attributes are.
+pub fn cuts_are_made_of(model: &Model) -> (Vec<&str>, bool) {
+    let definition = model.definition();
+    let nothing_given = (vec![false; definition.metrics.len()], vec![false; definition.scores.len()]);
+    let needs = model.needs(Asked::Calibration, &nothing_given.0, &nothing_given.1);
+    let sources = definition.sources.0.names().zip(&needs.sources).filter(|(_, needed)| **needed);
+    (sources.map(|(name, _)| name).collect(), needs.attributes.contains(&true))
+}
+
+/// Whether two sources count the same rows in the same way.
+pub fn follow_the_same(one: &Source, other: &Source) -> bool {
+    let what = |source: &Source| {
+        [
+            Some(source.relation_sql()),
+            Some(source.key_type.clone()),
+            Some(source.user_expression.clone()),
+            source.time_expression.clone(),
+            source.amount_expression.clone(),
+            source.where_clause.clone(),
+            source.time_zone.clone(),
+            source.keep_before.clone(),
+            source.map_expression.clone(),
+        ]
+    };
+    // two maps are two tables
+    one.relation == other.relation && one.map == other.map && what(one) == what(other)
+}
+
 /// Whether two versions differ in their cuts alone.
 pub fn differ_in_cuts_alone(one: &Model, other: &Model) -> bool {
     let without = |model: &Model| crate::model::Definition { calibration: None, ..model.definition().clone() };
     without(one) == without(other)
+}
+
+/// Writes a new model down; its tables are there.
+pub fn insert_model(model: &LivingModel) -> String {
+    let regclass = |table: &Option<String>| {
+        table.as_deref().map_or("NULL".to_owned(), |table| format!("{}::regclass", literal(table)))
+    };
+    format!(
+        "INSERT INTO {} (name, id, key_type, time_zone, history_from, members, history, periods, attributes_query, users_query,
+    active_version)
+VALUES ({}, {}, {}::regtype, {}, {}, {}, {}, {}, {}, {}, {})",
+        model.registry("strata_models"),
+        literal(&model.name),
+        literal(&model.id),
+        literal(&model.key_type),
+        literal(&model.time_zone),
+        literal_or_null(model.history_from.as_deref()),
+        regclass(&model.members),
+        regclass(&model.history),
+        regclass(&model.periods),
+        literal_or_null(model.attributes_query.as_deref()),
+        literal_or_null(model.users_query.as_deref()),
+        model.active_version
+    )
+}
+
+/// Writes a version down; answers its number, which is the next one.
+pub fn insert_version(model: &LivingModel, definition: &Model, cause: &str, calibrated_as_of: Option<&str>) -> String {
+    let versions = model.registry("strata_versions");
+    format!(
+        "INSERT INTO {versions} (model, version, definition, cause, calibrated_as_of)
+SELECT {name}, coalesce(max(version), 0) + 1, {}, {}, {} FROM {versions} WHERE model = {name}
+RETURNING version",
+        self::definition(definition),
+        literal(cause),
+        calibrated_as_of.map_or("NULL".to_owned(), date),
+        name = literal(&model.name)
+    )
+}
+
+/// What a model knows of a source that has just become a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing: whoever moves because of it moves because the model is another.
+    Nothing,
+    /// It counts what another source counted for the model so far: everyone is looked at once.
+    Same,
+}
+
+/// The number that stands for [`Known::Same`]: before every sync.
+pub const BEFORE_EVERY_SYNC: i64 = -1;
+
+/// Connects a part of a model with a source.
+pub fn connect(model: &LivingModel, kind: PartKind, name: &str, source: &Source, known: Known) -> String {
+    format!(
+        "INSERT INTO {} (model, part, name, source, consumed) VALUES ({}, {}, {}, {}, {})
+ON CONFLICT (model, part, name) DO UPDATE SET source = excluded.source, consumed = excluded.consumed",
+        model.registry("strata_model_sources"),
+        literal(&model.name),
+        literal(kind.name()),
+        literal(name),
+        literal(&source.name),
+        match known {
+            Known::Nothing => "NULL".to_owned(),
+            Known::Same => BEFORE_EVERY_SYNC.to_string(),
+        }
+    )
+}
+
+/// Takes a part from a model.
+pub fn disconnect(model: &LivingModel, kind: PartKind) -> String {
+    format!(
+        "DELETE FROM {} WHERE model = {} AND part = {}",
+        model.registry("strata_model_sources"),
+        literal(&model.name),
+        literal(kind.name())
+    )
+}
+
+/// A model's own view of a name, where it is there and bears the mark.
+pub fn own_view(model: &LivingModel, name: &str) -> String {
+    format!(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = {} AND c.relname = {} AND c.relkind = 'v' AND c.relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+  AND starts_with(obj_description(c.oid, 'pg_class'), {})",
+        literal(&model.schema),
+        literal(name),
+        literal(&super::registry::mark(&model.id))
+    )
 }
 
 /// Writes down the layers of a version.

@@ -60,6 +60,17 @@ ORDER BY nullif(p.from_place, 0), nullif(p.to_place, 0)"
     )
 }
 
+/// The layers that a model has in any of its versions, the latest first.
+pub fn layers_ever(model: &LivingModel) -> String {
+    format!(
+        "SELECT layer
+FROM (SELECT DISTINCT ON (layer) layer, version, layer_order FROM {} WHERE model = {} ORDER BY layer, version DESC) AS l
+ORDER BY version DESC, layer_order",
+        model.registry("strata_layers"),
+        literal(&model.name)
+    )
+}
+
 /// The layer that a user was in by the end of a day.
 pub fn layer_at(model: &LivingModel, user: &str, day: &str) -> String {
     format!(

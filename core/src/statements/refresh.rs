@@ -2,7 +2,7 @@
 //! down, in one statement.
 
 use super::model::{Reading, Users, all_users};
-use super::registry::{Part, PartKind};
+use super::registry::{LivingModel, Part, PartKind};
 use super::{ident, literal};
 
 /// Whether a part of a model says that anybody may have changed.
@@ -14,8 +14,19 @@ pub fn changed_as_a_whole(part: &Part) -> String {
     )
 }
 
-/// The users to look at as of a day, as (`user_id`, `first_day` of what changed, `cause`), with repetitions.
-pub fn found(reading: &Reading<'_>, day: &str, everyone: bool) -> String {
+/// Who is looked at besides those whom something happened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Everyone {
+    No,
+    /// Attributes may have changed.
+    MayHaveChanged,
+    /// What the members know is as it was, only who of them has moved since is not known.
+    AsBefore,
+}
+
+/// The users to look at as of a day, as (`user_id`, `first_day` of what changed, `cause`), with repetitions. `again`: those
+/// who were put aside before, by their keys as text.
+pub fn found(reading: &Reading<'_>, day: &str, everyone: Everyone, again: &[String]) -> String {
     let members = reading.model.members_sql();
     let mut queries = vec![format!(
         "SELECT user_id, NULL::date AS first_day, NULL::text AS cause FROM {members} WHERE next_change <= {day}"
@@ -27,11 +38,29 @@ pub fn found(reading: &Reading<'_>, day: &str, everyone: bool) -> String {
             part.consumed.unwrap_or(0)
         ));
     }
-    if everyone {
-        queries.push(format!("SELECT user_id, NULL, 'attribute' FROM {members}"));
-        queries.push(format!("SELECT user_id, NULL, 'attribute' FROM ({}) AS u", all_users(reading.parts)));
+    if !again.is_empty() {
+        queries.push(format!("SELECT user_id, NULL, 'attribute' FROM unnest({}) AS again (user_id)", keys(reading, again)));
+    }
+    if everyone != Everyone::No {
+        let cause = if everyone == Everyone::MayHaveChanged { "'attribute'" } else { "NULL" };
+        queries.push(format!("SELECT user_id, NULL, {cause} FROM {members}"));
+        queries.push(format!("SELECT user_id, NULL, {cause} FROM ({}) AS u", all_users(reading.parts)));
     }
     queries.join("\n    UNION ALL ")
+}
+
+/// All members, and all who could be.
+pub fn everyone(reading: &Reading<'_>) -> String {
+    format!(
+        "SELECT user_id FROM {} UNION SELECT user_id FROM ({}) AS u",
+        reading.model.members_sql(),
+        all_users(reading.parts)
+    )
+}
+
+/// Users by their keys.
+fn keys(reading: &Reading<'_>, users: &[String]) -> String {
+    format!("{}::{}[]", super::text_array(users.iter().map(String::as_str)), reading.model.key_type)
 }
 
 /// How many rows that is, so that the planner is told whether they are few.
@@ -44,8 +73,8 @@ pub fn count_found(found: &str) -> String {
 pub enum Examined {
     /// The users that a query of [`found`] names.
     Found(String),
-    /// All members, because another version holds: the cause of whatever moves.
-    Everyone(&'static str),
+    /// The users of a query of [`everyone`], because another version holds: the cause of whatever moves.
+    Everyone(String, &'static str),
 }
 
 /// What a statement of [`write`] is to do.
@@ -64,25 +93,58 @@ pub struct Task<'a> {
     /// The day is refreshed again.
     pub is_same_day: bool,
     pub many: Users,
+    /// Users who cannot be evaluated, by their keys as text: they stay where they are.
+    pub aside: &'a [String],
 }
 
-/// Looks at users and writes down where they are: changes into the history, how it stands into the members, which nobody else
-/// writes while the model is locked. Answers (examined, changed, due, new, users more, changes by cause).
-pub fn write(reading: &Reading<'_>, task: &Task<'_>) -> String {
-    let members = reading.model.members_sql();
-    let history = reading.model.history_sql();
-    let (from, to) = (task.from_day, task.to_day);
-    let (definition, overlapping) = (task.definition, task.is_overlapping);
-    let examined = match &task.examined {
+/// A share of the users, to find the one among them who cannot be evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// There are two to the power of `level` shares.
+    pub level: u32,
+    pub number: u64,
+}
+
+impl Share {
+    pub const ALL: Share = Share { level: 0, number: 0 };
+
+    pub fn halves(self) -> [Share; 2] {
+        [0, 1].map(|bit| Share { level: self.level + 1, number: self.number | bit << self.level })
+    }
+
+    fn condition(self) -> Option<String> {
+        let mask = (1_u64 << self.level) - 1;
+        (self.level > 0).then(|| format!("hashtextextended(user_id::text, 0) & {mask} = {}", self.number))
+    }
+}
+
+/// The users to look at, each once.
+fn examined(reading: &Reading<'_>, task: &Task<'_>, share: Share) -> String {
+    let without = (!task.aside.is_empty()).then(|| format!("user_id <> ALL ({})", keys(reading, task.aside)));
+    let conditions: Vec<String> = without.into_iter().chain(share.condition()).collect();
+    let mine = match conditions.is_empty() {
+        true => String::new(),
+        false => format!(" WHERE {}", conditions.join(" AND ")),
+    };
+    match &task.examined {
         Examined::Found(found) => format!(
             "SELECT user_id, min(first_day) AS first_day, coalesce(bool_or(cause = 'event'), false) AS has_event,
            coalesce(bool_or(cause = 'merge'), false) AS has_merge, coalesce(bool_or(cause = 'attribute'), false) AS has_attribute
-    FROM ({found}) AS u GROUP BY user_id ORDER BY user_id"
+    FROM ({found}) AS u{mine} GROUP BY user_id ORDER BY user_id"
         ),
-        Examined::Everyone(_) => format!(
-            "SELECT user_id, NULL::date AS first_day, false AS has_event, false AS has_merge, false AS has_attribute FROM {members}"
+        Examined::Everyone(users, _) => format!(
+            "SELECT user_id, NULL::date AS first_day, false AS has_event, false AS has_merge, false AS has_attribute
+    FROM ({users}) AS u{mine}"
         ),
-    };
+    }
+}
+
+/// What a version says of those users on the days to write: a row for each day on which it is another, the last of which is
+/// how it stands.
+fn answers(reading: &Reading<'_>, task: &Task<'_>) -> String {
+    let members = reading.model.members_sql();
+    let (from, to) = (task.from_day, task.to_day);
+    let definition = task.definition;
     let before = match task.many {
         Users::Few => format!(
             "LEFT JOIN LATERAL (SELECT m.ctid, layer, layers FROM {members} AS m WHERE m.user_id = x.user_id OFFSET 0) AS m ON true"
@@ -93,13 +155,13 @@ pub fn write(reading: &Reading<'_>, task: &Task<'_>) -> String {
         "SELECT x.*, m.ctid AS place, m.layer AS before_layer, m.layers AS before_layers FROM examined AS x {before}"
     );
     let features = reading.features(&users, &[], task.many);
-    let (moved, moved_on) = match overlapping {
+    let (moved, moved_on) = match task.is_overlapping {
         true => ("(e).layers IS DISTINCT FROM was_layers", "layers IS DISTINCT FROM was_layers"),
         false => ("(e).layer IS DISTINCT FROM was_layer", "layer IS DISTINCT FROM was_layer"),
     };
     // why a user moved, on a day on which he did
     let reason = match &task.examined {
-        Examined::Everyone(cause) => literal(cause),
+        Examined::Everyone(_, cause) => literal(cause),
         Examined::Found(_) => format!(
             "CASE WHEN {} AND day = start_day THEN 'backfill'
                 WHEN NOT first_look AND ({}) THEN 'event'
@@ -112,7 +174,7 @@ pub fn write(reading: &Reading<'_>, task: &Task<'_>) -> String {
             reading.happened("day")
         ),
     };
-    let answers = match from == to {
+    match from == to {
         true => format!(
             "SELECT user_id, day, (e).layer AS layer, (e).layers AS layers, (e).scores AS scores,
            CASE WHEN present_from > {to} THEN present_from ELSE (e).next_change END AS next_change,
@@ -141,7 +203,41 @@ pub fn write(reading: &Reading<'_>, task: &Task<'_>) -> String {
         ) AS stepped WINDOW steps AS (PARTITION BY user_id ORDER BY day)
     ) AS answered"
         ),
-    };
+    }
+}
+
+/// Evaluates a share of the users and writes nothing: fails where one of them cannot be evaluated.
+pub fn probe(reading: &Reading<'_>, task: &Task<'_>, share: Share) -> String {
+    format!(
+        "WITH examined AS MATERIALIZED (
+    {}
+), answers AS MATERIALIZED (
+    {}
+)
+SELECT count(*) FROM answers",
+        examined(reading, task, share),
+        answers(reading, task)
+    )
+}
+
+/// The only user of a share; NULL where there are several.
+pub fn only_user(reading: &Reading<'_>, task: &Task<'_>, share: Share) -> String {
+    format!(
+        "SELECT CASE WHEN count(*) = 1 THEN min(user_id::text) END
+FROM (SELECT user_id FROM ({}) AS x LIMIT 2) AS u",
+        examined(reading, task, share)
+    )
+}
+
+/// Looks at users and writes down where they are: changes into the history, how it stands into the members, which nobody else
+/// writes while the model is locked. Answers (examined, changed, due, new, users more, changes by cause).
+pub fn write(reading: &Reading<'_>, task: &Task<'_>) -> String {
+    let members = reading.model.members_sql();
+    let history = reading.model.history_sql();
+    let (from, to) = (task.from_day, task.to_day);
+    let overlapping = task.is_overlapping;
+    let examined = examined(reading, task, Share::ALL);
+    let answers = answers(reading, task);
     let last = match from == to {
         true => "SELECT *, CASE WHEN cause IS NOT NULL THEN day END AS since FROM answers",
         false => "SELECT *, max(day) FILTER (WHERE cause IS NOT NULL) OVER (PARTITION BY user_id) AS since FROM answers",
@@ -185,15 +281,23 @@ FROM (SELECT count(*), count(*) FILTER (WHERE has_event OR has_merge OR has_attr
     )
 }
 
-/// Everyone at once, into tables that are empty: indexes come afterwards.
-pub fn fill_members(reading: &Reading<'_>, definition: &str, day: &str) -> String {
+/// Everyone at once, but for those in `aside`, into tables that are empty: indexes come afterwards.
+pub fn fill_members(reading: &Reading<'_>, definition: &str, day: &str, aside: &[String]) -> String {
+    let users = match aside.is_empty() {
+        true => all_users(reading.parts),
+        false => format!(
+            "SELECT user_id FROM ({}) AS u WHERE user_id <> ALL ({})",
+            all_users(reading.parts),
+            keys(reading, aside)
+        ),
+    };
     format!(
         "INSERT INTO {} (user_id, layer, layers, scores, since, next_change)
 SELECT user_id, (e).layer, (e).layers, (e).scores, {day}, CASE WHEN present_from > {day} THEN present_from ELSE (e).next_change END
 FROM (SELECT user_id, present_from, CASE WHEN present_from <= {day} THEN strata.evaluate(f, {definition}, {day}) END AS e
       FROM ({}) AS u OFFSET 0) AS answered",
         reading.model.members_sql(),
-        reading.features(&all_users(reading.parts), &[], Users::Many)
+        reading.features(&users, &[], Users::Many)
     )
 }
 
@@ -268,13 +372,40 @@ WHERE NOT isempty(period) AND (layer IS NOT NULL OR layers IS NOT NULL)",
     ]
 }
 
+/// An index that members or history need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// Whether it is there, whatever it is called.
+    pub is_there: String,
+    pub create: String,
+}
+
 /// The keys and indexes of members and history, which a first refresh fills before it makes them.
-pub fn create_indexes(members: &str, history: &str) -> [String; 4] {
+pub fn indexes(reading: &Reading<'_>) -> [Index; 4] {
+    let (members, history) = (reading.model.members_sql(), reading.model.history_sql());
+    let is_there = |table: &str, condition: &str| {
+        format!("SELECT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = {}::regclass AND {condition})", literal(table))
+    };
+    let key = |table: &str, columns: &str| Index {
+        is_there: is_there(table, "i.indisprimary"),
+        create: format!("ALTER TABLE {table} ADD PRIMARY KEY ({columns})"),
+    };
+    let plain = |table: &str, column: &str, method: &str, with: &str| Index {
+        is_there: is_there(
+            table,
+            &format!(
+                "i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = (
+    SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = i.indrelid AND a.attname = {})",
+                literal(column)
+            ),
+        ),
+        create: format!("CREATE INDEX ON {table} USING {method} ({column}){with}"),
+    };
     [
-        format!("ALTER TABLE {members} ADD PRIMARY KEY (user_id)"),
-        format!("CREATE INDEX ON {members} (next_change)"),
-        format!("ALTER TABLE {history} ADD PRIMARY KEY (user_id, valid_from, change_id)"),
-        format!("CREATE INDEX ON {history} USING brin (change_id) WITH (pages_per_range = 32)"),
+        key(members, "user_id"),
+        plain(members, "next_change", "btree", ""),
+        key(history, "user_id, valid_from, change_id"),
+        plain(history, "change_id", "brin", " WITH (pages_per_range = 32)"),
     ]
 }
 
@@ -285,6 +416,25 @@ pub fn consume(reading: &Reading<'_>) -> String {
         reading.model.registry("strata_model_sources"),
         reading.model.registry("strata_sources"),
         literal(&reading.model.name)
+    )
+}
+
+/// Keeps what a refresh did; `report` is an expression of `jsonb`.
+pub fn keep_report(model: &LivingModel, day: &str, report: &str) -> String {
+    format!(
+        "INSERT INTO {} (model, refreshed_at, as_of, report) VALUES ({}, clock_timestamp(), {day}, {report})",
+        model.registry("strata_refreshes"),
+        literal(&model.name)
+    )
+}
+
+/// The keys of those whom the last refresh put aside.
+pub fn aside_before(model: &LivingModel) -> String {
+    format!(
+        "SELECT jsonb_array_elements_text(report #> '{{put_aside,users}}')
+FROM (SELECT report FROM {} WHERE model = {} ORDER BY refreshed_at DESC LIMIT 1) AS last",
+        model.registry("strata_refreshes"),
+        literal(&model.name)
     )
 }
 
