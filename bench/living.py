@@ -86,7 +86,7 @@ class Comparison:
 
 
 COMPARED = ["measure", "peer", "ours", "peer's", "ratio", "asked", "met", "spread"]
-PHASES = ("sync", "find", "evaluate", "write")
+PHASES = ("sync", "find", "write", "index")
 
 
 @dataclass
@@ -544,7 +544,7 @@ class Living:
                 self.add_source(f"bench_{table}", f"captured_{table}")
             self.capture_with("fsync and synchronous_commit off", rows, "off", None)
             self.switch(DURABLE)
-            self.capture_with("fsync and synchronous_commit on", rows, "on", 1.2)
+            self.capture_with("fsync and synchronous_commit on", rows, "on", 1.15)
         finally:
             self.switch({name: None for name in DURABLE})
             rows.unlink()
@@ -568,8 +568,8 @@ class Living:
 
     def capture_with(self, label, rows, fsync, asked_insert):
         copies = {
-            "bare": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; no index", 2.0),
-            "keyed": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; primary key", 2.0),
+            "bare": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; no index", 1.3),
+            "keyed": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; primary key", 1.3),
         }
         inserts = Comparison(f"INSERT with commit, {label}", "no triggers; primary key", asked_insert, unit="ms")
         self.section.comparisons += [*copies.values(), inserts]
