@@ -34,6 +34,9 @@ LIBRARY = $(CARGO_TARGET_DIR)/$(PROFILE)/libpg_strata.so
 TESTS ?= core server
 TEST_TARGETS = $(if $(filter server,$(TESTS)),,$(addprefix --test ,$(filter-out core,$(TESTS))))
 
+# Where the data sets outside of the repository lie. Tests that need what is not there are ignored.
+export STRATA_DATA ?= $(wildcard $(abspath ../shared/data))
+
 # Tests want to be linked soon rather than to run a little faster.
 CARGO_TEST = CARGO_PROFILE_RELEASE_LTO=off cargo test --release --no-fail-fast
 

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 use pgrx::{PgSqlErrorCode, pg_sys};
 
-use super::transition::{self, CopiedColumn, Copying};
+use super::transition::{self, ComparedColumn, CopiedColumn, Copying};
 use super::trigger::{Moving, TriggerCall, columns_of, may_hide_moves, moving};
 use crate::error::raise;
 
-/// The arguments of a capture trigger.
+/// The arguments of a capture trigger. One more says that the source is of users: whatever changes in a row, also where the
+/// queue does not have it, changes what is known of its user.
 pub const ARGUMENTS: usize = 5;
 const SCHEMA: usize = 0;
 const TABLE: usize = 2;
@@ -236,16 +237,23 @@ fn look(call: &TriggerCall<'_>, table: pg_sys::Relation, generation: u64) -> Kno
         let from = theirs.iter().find(|from| from.name == column.name && from.is_stored)?;
         // SAFETY: a catalog look-up by the type of a column.
         let base = unsafe { pg_sys::getBaseType(from.type_id) };
-        let (by_value, length) = (column.by_value, column.length);
-        (base == column.type_id).then_some(CopiedColumn { from: from.place, to: column.place, by_value, length })
+        (base == column.type_id).then_some(CopiedColumn { from: from.place, to: column.place })
     });
     let columns: Option<Vec<CopiedColumn>> = copied.collect();
+    let is_of_users = call.arguments() > ARGUMENTS;
+    let compared = theirs.iter().filter(|column| {
+        let is_copied = |copied: &CopiedColumn| copied.from == column.place;
+        column.is_stored && (is_of_users || columns.as_ref().is_some_and(|columns| columns.iter().any(is_copied)))
+    });
+    let compared =
+        compared.map(|column| ComparedColumn { place: column.place, by_value: column.by_value, length: column.length });
+    let compared = compared.collect();
     let members = members_of(call);
     Known {
         generation,
         queue,
         fits: columns.is_some(),
-        copying: Copying { columns: columns.unwrap_or_default(), change },
+        copying: Copying { columns: columns.unwrap_or_default(), compared, change },
         // SAFETY: the relation is open.
         moving: unsafe { moving(call.relation(), &members) },
         is_complete: members.iter().all(|&member| has_triggers(call, member)),
@@ -311,7 +319,7 @@ fn has_triggers(call: &TriggerCall<'_>, member: pg_sys::Oid) -> bool {
             let is_ours = trigger.tgfoid == call.function
                 && trigger.tgenabled as u8 == ALWAYS
                 && trigger.tgtype & NOT_AFTER_STATEMENT == 0
-                && trigger.tgnargs as usize == ARGUMENTS;
+                && trigger.tgnargs as usize == call.arguments();
             if is_ours {
                 let (mut values, mut nulls) = ([pg_sys::Datum::from(0); COLUMNS], [true; COLUMNS]);
                 pg_sys::heap_deform_tuple(tuple, (*catalog).rd_att, values.as_mut_ptr(), nulls.as_mut_ptr());

@@ -80,6 +80,12 @@ pub struct CopiedColumn {
     pub from: usize,
     /// Its place in the rows of the table that is written.
     pub to: usize,
+}
+
+/// A column by which two rows are told from each other.
+pub struct ComparedColumn {
+    /// Its place in the rows of the transition tables.
+    pub place: usize,
     pub by_value: bool,
     pub length: i16,
 }
@@ -87,6 +93,8 @@ pub struct CopiedColumn {
 /// How rows of transition tables become rows of another table.
 pub struct Copying {
     pub columns: Vec<CopiedColumn>,
+    /// Where a row that went and one that came are equal in all of these, nothing has changed.
+    pub compared: Vec<ComparedColumn>,
     /// The place of the smallint that says what happened to the row.
     pub change: usize,
 }
@@ -97,8 +105,8 @@ const BYTES_AT_ONCE: usize = 65_536;
 /// Up to here, rows are written one by one: that needs nothing made.
 const FEW: usize = 2;
 
-/// Writes the rows that went with -1 and those that came with 1, but for rows of which both tables have one: what
-/// changed in them is not copied. (Pairs are looked for where the tables have them side by side, as the executor writes
+/// Writes the rows that went with -1 and those that came with 1, but for rows of which both tables have one: nothing
+/// that is looked at has changed in them. (Pairs are looked for where the tables have them side by side, as the executor writes
 /// them; a pair cancels wherever it stands, so the order decides only what is saved.) Returns how many rows it wrote.
 ///
 /// # Safety
@@ -173,7 +181,9 @@ impl Rows {
             bare::tuplestore_select_read_pointer(store, pointer);
             bare::tuplestore_rescan(store);
             let slot = bare::MakeSingleTupleTableSlot((*relation).rd_att, &raw const pg_sys::TTSOpsMinimalTuple);
-            let attributes = copying.columns.iter().map(|column| column.from + 1).max().unwrap_or(0) as i32;
+            let copied = copying.columns.iter().map(|column| column.from);
+            let compared = copying.compared.iter().map(|column| column.place);
+            let attributes = copied.chain(compared).map(|place| place + 1).max().unwrap_or(0) as i32;
             Rows { store, slot, attributes }
         }
     }
@@ -204,12 +214,12 @@ impl Rows {
     }
 }
 
-/// Whether two rows are the same in what is copied of them.
+/// Whether two rows are the same in what is looked at.
 unsafe fn are_equal(a: *mut pg_sys::TupleTableSlot, b: *mut pg_sys::TupleTableSlot, copying: &Copying) -> bool {
     const VARIABLE: i16 = -1;
-    copying.columns.iter().all(|column| unsafe {
-        let is_null = |slot: *mut pg_sys::TupleTableSlot| *(*slot).tts_isnull.add(column.from);
-        let value = |slot: *mut pg_sys::TupleTableSlot| *(*slot).tts_values.add(column.from);
+    copying.compared.iter().all(|column| unsafe {
+        let is_null = |slot: *mut pg_sys::TupleTableSlot| *(*slot).tts_isnull.add(column.place);
+        let value = |slot: *mut pg_sys::TupleTableSlot| *(*slot).tts_values.add(column.place);
         match (is_null(a), is_null(b)) {
             (true, true) => return true,
             (false, false) => {}

@@ -42,7 +42,7 @@ fn protocol(message: String) -> ! {
 }
 
 impl<'a> TriggerCall<'a> {
-    /// The call of a trigger AFTER a statement with `arguments` arguments; any other raises 39P01, as PostgreSQL's own
+    /// The call of a trigger AFTER a statement with `arguments` arguments, or one more; any other raises 39P01, as PostgreSQL's own
     /// trigger functions do.
     ///
     /// # Safety
@@ -64,7 +64,7 @@ impl<'a> TriggerCall<'a> {
         if data.tg_event & pg_sys::TRIGGER_EVENT_ROW != 0 {
             protocol(format!("function \"{name}\" must be fired for each STATEMENT"));
         }
-        if trigger.tgnargs as usize != arguments {
+        if !(arguments..=arguments + 1).contains(&(trigger.tgnargs as usize)) {
             protocol(format!("function \"{name}\" must be called with {arguments} arguments"));
         }
         let change = match data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
@@ -93,6 +93,11 @@ impl<'a> TriggerCall<'a> {
         assert!(index < self.trigger.tgnargs as usize);
         // SAFETY: there are tgnargs NUL-terminated strings.
         unsafe { CStr::from_ptr(*self.trigger.tgargs.add(index)) }
+    }
+
+    /// How many arguments it has.
+    pub fn arguments(&self) -> usize {
+        self.trigger.tgnargs as usize
     }
 
     /// The table whose trigger this is; the statement has it open and locked.

@@ -1,5 +1,4 @@
 -- What is refused: with which SQLSTATE, which message and which hint. The session goes on, and nothing is lost.
-\set SHOW_CONTEXT never
 SET search_path = public, strata;
 CREATE TABLE orders (customer text, at date, amount numeric);
 INSERT INTO orders VALUES ('ann', '2024-01-01', 10), ('bob', '2024-01-02', 20);

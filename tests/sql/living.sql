@@ -1,5 +1,4 @@
 -- Sources of living layers, and refreshes: what is followed, what is counted, who is looked at, what is written.
-\set SHOW_CONTEXT never
 SET search_path = public, strata;
 
 -- What every refresh has to equal: everyone asked anew, of the ledgers counted anew.
@@ -8,7 +7,7 @@ DECLARE
     found bigint;
 BEGIN
     EXECUTE format('SELECT count(*) FROM (SELECT user_id::text, layer, layers, scores, next_change FROM %I FULL JOIN (SELECT user_id AS u, layer AS l, layers AS s, scores AS c, next_change AS n
-                    FROM strata.members(%L, (SELECT as_of FROM strata.models WHERE name = %2$L))) AS anew ON u = user_id::text
+                    FROM strata.members(%L, (SELECT as_of FROM public.strata_models WHERE name = %2$L))) AS anew ON u = user_id::text
                     WHERE (layer, layers, scores, next_change) IS DISTINCT FROM (l, s, c, n) AND (layer IS NOT NULL OR layers IS NOT NULL OR u IS NOT NULL)) AS d', model || '_members', model) INTO found;
     RETURN found + (SELECT count(*) FROM strata.verify(of_ledgers));
 END
@@ -34,11 +33,11 @@ UPDATE sales SET note = 'seen';
 DELETE FROM sales WHERE sale_id = 4;
 INSERT INTO sales VALUES (8, 3, '2024-02-03 12:00+08', 30, -1) ON CONFLICT (sale_id) DO UPDATE SET price = 15;
 SELECT strata_change, customer, price, pieces, status FROM sales_queue ORDER BY customer, sold_at, strata_change, price LIMIT 4;
-SELECT queue_length, guests FROM source_status();
+SELECT queue_rows, guests FROM source_status();
 SELECT sync('sales') AS users;
 SELECT sync('sales') AS users;
 SELECT * FROM sales_ledger ORDER BY user_id;
-SELECT queue_length, guests, users, events FROM source_status();
+SELECT queue_rows, guests, users, events FROM source_status();
 SELECT * FROM verify('sales');
 
 -- A user moves from one to another by an UPDATE; one whose events are all gone has no ledger.
@@ -130,7 +129,7 @@ CREATE TABLE visits_1 PARTITION OF visits FOR VALUES FROM ('2024-01-01') TO ('20
 CREATE TABLE visits_2 PARTITION OF visits FOR VALUES FROM ('2024-02-01') TO ('2024-03-01');
 INSERT INTO visits VALUES ('ann', '2024-01-01', 60), ('bob', '2024-02-01', 90);
 SELECT captured_by, because, users, events FROM add_source('visits', 'visits', 'visitor', 'day', 'seconds');
-SELECT tgrelid::regclass AS relation, count(*) AS triggers FROM pg_trigger WHERE tgfoid = 'visits_capture'::regproc GROUP BY 1 ORDER BY 1;
+SELECT tgrelid::regclass AS relation, count(*) AS triggers FROM pg_trigger WHERE tgfoid = 'strata_internal.capture'::regproc AND tgrelid::regclass::text LIKE 'visits%' GROUP BY 1 ORDER BY 1;
 -- through the parent, into a partition, from one partition into another
 INSERT INTO visits VALUES ('cem', '2024-01-02', 1);
 INSERT INTO visits_2 VALUES ('dee', '2024-02-02', 2);
@@ -153,30 +152,41 @@ ALTER TABLE visits DETACH PARTITION visits_1;
 DROP TABLE visits_3;
 SELECT sync('visits') AS users;
 SELECT * FROM verify('visits');
-SELECT tgrelid::regclass AS relation, count(*) AS triggers FROM pg_trigger WHERE tgfoid = 'visits_capture'::regproc GROUP BY 1 ORDER BY 1;
+SELECT tgrelid::regclass AS relation, count(*) AS triggers FROM pg_trigger WHERE tgfoid = 'strata_internal.capture'::regproc AND tgrelid::regclass::text LIKE 'visits%' GROUP BY 1 ORDER BY 1;
 SELECT drop_source('visits');
 SELECT count(*) AS triggers FROM pg_trigger WHERE tgname LIKE 'strata%' AND tgrelid::regclass::text LIKE 'visits%';
 DROP TABLE visits, visits_1;
 
 --
--- Capture by a column, and none
+-- Capture by a column, by comparing, and none
 --
 CREATE TABLE loads (load_id bigint, customer int, day date);
 INSERT INTO loads VALUES (100, 1, '2024-01-01'), (101, 2, '2024-01-02');
 CREATE VIEW loaded AS SELECT * FROM loads;
-SELECT captured_by, because FROM add_source('loaded', 'loaded', 'customer', 'day');
+SELECT captured_by, because FROM add_source('loaded', 'loaded', 'customer', 'day', capture => 'none');
 INSERT INTO loads VALUES (102, 3, '2024-01-03');
 SELECT sync('loaded') AS users;
 SELECT * FROM verify('loaded');
 SELECT rebuild('loaded') AS users;
 SELECT drop_source('loaded');
+-- left to us, all rows of a view are compared
+SET client_min_messages = warning;
+SELECT captured_by, because FROM add_source('loaded', 'loaded', 'customer', 'day');
+INSERT INTO loads VALUES (104, 7, '2024-01-03');
+SELECT sync('loaded') AS users;
+SELECT * FROM verify('loaded');
+DELETE FROM loads WHERE load_id = 104;
+SELECT sync('loaded') AS users;
+SELECT * FROM verify('loaded');
+SELECT drop_source('loaded');
+RESET client_min_messages;
 SELECT captured_by, because FROM add_source('loaded', 'loaded', 'customer', 'day', "column" => 'load_id', margin => '2');
 INSERT INTO loads VALUES (103, 4, '2024-01-04'), (101, 5, '2024-01-04'), (50, 6, '2024-01-04');     -- within the margin, and not
 SELECT sync('loaded') AS users;
 DELETE FROM loads WHERE load_id = 102;
 SELECT sync('loaded') AS users;
 SELECT * FROM verify('loaded');
-SELECT mark, margin FROM strata.sources WHERE name = 'loaded';
+SELECT mark, margin FROM strata_sources WHERE name = 'loaded';
 SELECT rebuild('loaded') AS users;
 SELECT * FROM verify('loaded');
 SELECT drop_source('loaded');
@@ -287,7 +297,7 @@ SELECT version, kind, changes FROM refresh('rfm', '2024-03-10');
 SELECT differences('rfm', 'sales');
 SELECT calibrate('rfm', '2024-03-10', activate => false) AS version;
 SELECT version, kind, changes FROM refresh('rfm', '2024-03-10');
-SELECT version, cause, calibrated_as_of FROM strata.model_versions ORDER BY version;
+SELECT version, cause, calibrated_as_of FROM strata_versions ORDER BY version;
 -- a source of another name stays connected; cuts stay with a definition that they fit
 SELECT alter_model('rfm', preset('rfm_eleven')) AS version;
 SELECT version, kind, changes FROM refresh('rfm', '2024-03-10');
@@ -344,6 +354,7 @@ CREATE SCHEMA "Odd ""Shop";
 CREATE TABLE "Odd ""Shop"."Or ders" ("Kun de" text, "Tag" date, "Be trag" int, "change" text, problem text, strata_change text);
 INSERT INTO "Odd ""Shop"."Or ders" VALUES ('Ü ''1', '2024-01-01', 5, 'a', 'b', 'c');
 SELECT source, ledgers, users FROM add_source('Or ders''', '"Odd ""Shop"."Or ders"', '"Kun de"', '"Tag"', '"Be trag" * 2', '"change" <> ''x'' AND problem <> ''y''', schema => 'Odd "Shop');
+SET search_path = public, strata, "Odd ""Shop";
 SELECT create_model('Mo "del''', '{"name": "odd", "sources": ["orders"], "layers": [{"name": "Üb er", "when": "recency(orders) <= 3"}], "default": {"name": "de''fault"}}',
     sources => '{"orders": "Or ders''"}', schema => 'Odd "Shop');
 SELECT refreshed, users, changes FROM refresh('Mo "del''', '2024-01-02');
@@ -351,7 +362,9 @@ INSERT INTO "Odd ""Shop"."Or ders" VALUES ('new', '2024-01-03', 5, 'a', 'b', 'c'
 SELECT refreshed, users, changes FROM refresh('Mo "del''', '2024-01-07');
 SELECT user_id, valid_from, layer, cause FROM "Odd ""Shop"."Mo ""del'_history" ORDER BY change_id;
 SELECT drop_model('Mo "del''');
-SELECT drop_source('Or ders''');
+SET search_path = public, strata;
+-- behind its schema, too
+SELECT drop_source('"Odd ""Shop"."Or ders''"');
 DROP SCHEMA "Odd ""Shop" CASCADE;
 
 --
@@ -503,7 +516,8 @@ SELECT drop_model('m');
 SELECT drop_source('views');
 SELECT drop_source('sales');
 SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'strata%';
-SELECT (SELECT count(*) FROM strata.sources) AS sources, (SELECT count(*) FROM strata.models) AS models, (SELECT count(*) FROM strata.model_versions) AS versions, (SELECT count(*) FROM strata.refreshes) AS refreshes;
+SELECT (SELECT count(*) FROM strata_sources) AS sources, (SELECT count(*) FROM strata_models) AS models, (SELECT count(*) FROM strata_versions) AS versions,
+       (SELECT count(*) FROM strata_refreshes) AS refreshes, (SELECT count(*) FROM strata_model_sources) AS model_sources, (SELECT count(*) FROM strata_layers) AS layers;
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname ~ '^(sales|views|loaded|visits|tags|rfm|m)_' AND relkind IN ('r', 'v', 'S') ORDER BY 1;
 DROP TABLE sales, loads, views, known, merged, people, kept CASCADE;
 DROP FUNCTION differences;

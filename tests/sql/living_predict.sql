@@ -1,5 +1,4 @@
 -- Models that predict, as living layers.
-\set SHOW_CONTEXT never
 SET search_path = public, strata;
 
 -- Fitted by the first refresh, in two passes where predictions are mixed; then only the due are looked at, and
@@ -17,7 +16,7 @@ SELECT users, kind, examined < 100 AS few, examined = due_users AS due_alone FRO
 SELECT count(*), count(*) FILTER (WHERE kept.layer = layer_assign(l, v.definition, '2024-01-31')) AS same
 FROM members('churn') AS kept
      JOIN (SELECT customer::text AS user_id, ledger_agg(day, amount) AS orders FROM sales GROUP BY 1) AS l USING (user_id),
-     strata.model_versions AS v JOIN strata.models AS m USING (model_id) WHERE m.name = 'churn' AND v.version = m.active_version;
+     strata_versions AS v JOIN strata_models AS m ON m.name = v.model WHERE m.name = 'churn' AND v.version = m.active_version;
 SELECT FROM drop_model('churn');
 SELECT FROM drop_model('mixed');
 SELECT FROM drop_source('sales');

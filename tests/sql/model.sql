@@ -1,5 +1,4 @@
 -- Models: JSON in, a checked value out, and what a model says about a row.
-\set SHOW_CONTEXT never
 SET search_path = public, strata;
 
 -- As it is written, and as it is kept: one line, keys in their fixed order, expressions in canonical form.

@@ -1,5 +1,4 @@
 -- calibrate_agg(row, model, as_of): the cut points of a model's scores, read from its users in one pass.
-\set SHOW_CONTEXT never
 SET search_path = public, strata;
 -- What a calibration found, score by score.
 CREATE FUNCTION found(model model) RETURNS TABLE (score text, users text, cuts text, reached text) LANGUAGE sql AS $$

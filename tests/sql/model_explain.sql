@@ -1,5 +1,4 @@
 -- Why a user is in a layer, what is missing to a better one, and what there is to know of a model.
-\set SHOW_CONTEXT never
 SET search_path = public, strata;
 CREATE TABLE users (name text, is_test boolean, orders ledger, visits ledger);
 INSERT INTO users VALUES

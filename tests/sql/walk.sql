@@ -1,6 +1,5 @@
 -- A user's answers through time, and what living layers stand on: the first day on which two ledgers differ, and checked
 -- expressions.
-\set SHOW_CONTEXT never
 SET search_path = public, strata;
 
 -- The first day on which two ledgers differ: events, money or credits. Scales do not matter, a missing ledger is empty.

@@ -13,7 +13,7 @@ use postgres::{Client, NoTls};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use strata_tests::{
-    analyst, assert_same_rows, explained, fresh_database, refusal, repository, run, superuser, value, visible,
+    analyst, assert_same_rows, explained, fresh_database, kill, refusal, repository, run, superuser, value, visible,
 };
 
 fn random(stream: u64) -> StdRng {
@@ -77,7 +77,7 @@ fn assert_all_is_well(client: &mut Client, law: &str, day: i32) {
              FROM (SELECT user_id, strata.evaluate(f, $m${MODEL}$m$, DATE '2024-03-01' + {day}) AS e
                    FROM ({ledgers}) AS o FULL JOIN ({visits}) AS v USING (user_id) LEFT JOIN customers AS c USING (user_id)
                         CROSS JOIN LATERAL (SELECT o.ledger AS orders, v.ledger AS visits, c.city) AS f
-                   WHERE least(strata.first_difference(NULL, o.ledger), strata.first_difference(NULL, v.ledger)) <= DATE '2024-03-01' + {day}
+                   WHERE least(strata_internal.first_difference(NULL, o.ledger), strata_internal.first_difference(NULL, v.ledger)) <= DATE '2024-03-01' + {day}
                    OFFSET 0) AS asked"
         ),
     );
@@ -247,11 +247,12 @@ fn state(client: &mut Client) -> String {
         "visits_queue",
         "care_attributes_queue",
         "care_attributes_changes",
-        "strata.sources",
-        "strata.models",
-        "strata.model_sources",
-        "strata.model_versions",
-        "strata.refreshes",
+        "strata_sources",
+        "strata_models",
+        "strata_model_sources",
+        "strata_versions",
+        "strata_refreshes",
+        "strata_layers",
     ];
     value(client, &format!("SELECT concat_ws(' ', {})", tables.map(table).join(", ")))
 }
@@ -380,12 +381,12 @@ fn processes_are_killed() {
         let refreshing = thread::spawn(move || refresh(&mut victim, next));
         thread::sleep(patience);
         // a backend that has answered and gone is no longer there to be killed
-        let _ = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill");
+        kill(pid);
         let done = refreshing.join().expect("the refresh returns").is_ok();
         thread::sleep(Duration::from_millis(50));
         client = cluster.connect("analyst");
         assert_eq!(value::<String>(&mut client, rows), before, "round {round}: committed rows are lost");
-        let as_of: i32 = value(&mut client, "SELECT as_of - DATE '2024-03-01' FROM strata.models");
+        let as_of: i32 = value(&mut client, "SELECT as_of - DATE '2024-03-01' FROM strata_models");
         assert!(as_of == next || !done && as_of == day, "round {round}: as of {as_of}, from {day} to {next}");
         killed += i32::from(!done);
         day = next;

@@ -52,8 +52,7 @@ fn owned(database: &str) -> (Client, String) {
     run(
         &mut client,
         &format!(
-            "CREATE SCHEMA shop AUTHORIZATION {owner}; CREATE SCHEMA analytics AUTHORIZATION {owner};
-             GRANT USAGE ON SCHEMA strata TO PUBLIC; SET ROLE {owner}"
+            "CREATE SCHEMA shop AUTHORIZATION {owner}; CREATE SCHEMA analytics AUTHORIZATION {owner}; SET ROLE {owner}"
         ),
     );
     living(&mut client);
@@ -72,6 +71,18 @@ const TABLES: [&str; 9] = [
     "care_attributes_changes",
 ];
 
+/// What stands beside them for all sources and models of a schema: the registry, and the views of readers.
+const REGISTRY: [&str; 7] = [
+    "strata_registry",
+    "strata_sources",
+    "strata_models",
+    "strata_versions",
+    "strata_model_sources",
+    "strata_refreshes",
+    "strata_layers",
+];
+const VIEWS: [&str; 4] = ["strata_members", "strata_periods", "strata_moves", "strata_sizes"];
+
 /// What a caller is told, with `…` for the name that he asked for.
 fn told(client: &mut Client, statement: &str, name: &str) -> (String, String, Option<String>) {
     let error = client.batch_execute(statement).expect_err(statement);
@@ -83,17 +94,21 @@ fn told(client: &mut Client, statement: &str, name: &str) -> (String, String, Op
 #[test]
 fn a_stranger_learns_nothing() {
     let (mut client, owner) = owned("living_stranger");
-    let source: i64 = value(&mut client, "SELECT source_id FROM strata.sources WHERE name = 'orders'");
     let stranger = role("living_stranger", "stranger");
     run(&mut client, &format!("RESET ROLE; CREATE SCHEMA elsewhere AUTHORIZATION {stranger}; SET ROLE {stranger}"));
-    for table in ["sources", "models", "model_versions", "model_sources", "refreshes", "members_all", "layer_sizes"] {
-        assert_eq!(value::<i64>(&mut client, &format!("SELECT count(*) FROM strata.{table}")), 0, "{table}");
-    }
-    for function in ["source_status()", "model_status()"] {
-        assert_eq!(value::<i64>(&mut client, &format!("SELECT count(*) FROM strata.{function}")), 0, "{function}");
-    }
-    for table in TABLES {
-        assert_eq!(refusal(&mut client, &format!("SELECT FROM analytics.{table}")), "42501", "{table}");
+    // neither where the schema is closed nor where it is open to all
+    for opening in ["REVOKE USAGE ON SCHEMA analytics FROM PUBLIC", "GRANT USAGE ON SCHEMA analytics TO PUBLIC"] {
+        run(&mut client, &format!("RESET ROLE; SET ROLE {owner}; {opening}; RESET ROLE; SET ROLE {stranger}"));
+        for path in ["elsewhere", "elsewhere, analytics"] {
+            run(&mut client, &format!("SET search_path = {path}"));
+            for function in ["source_status()", "model_status()"] {
+                let seen: i64 = value(&mut client, &format!("SELECT count(*) FROM strata.{function}"));
+                assert_eq!(seen, 0, "{function}");
+            }
+        }
+        for table in TABLES.into_iter().chain(REGISTRY).chain(VIEWS) {
+            assert_eq!(refusal(&mut client, &format!("SELECT FROM analytics.{table}")), "42501", "{table}");
+        }
     }
     // the same words for what he may not see as for what there is not
     for (call, hidden, missing) in [
@@ -113,57 +128,54 @@ fn a_stranger_learns_nothing() {
         ("drop_model('…')", "care", "cold"),
         ("members('…')", "care", "cold"),
         ("transitions('…', '2024-01-01', '2024-03-01')", "care", "cold"),
-        ("moves('…', '2024-01-01', '2024-03-01')", "care", "cold"),
-        ("layer_sizes('…', '2024-01-01', '2024-03-01')", "care", "cold"),
-        ("layer_at('…', '1', '2024-03-01')", "care", "cold"),
+        ("layer_at('…', '1'::text, '2024-03-01')", "care", "cold"),
         ("entered('…', 'hot')", "care", "cold"),
-        ("explain('…', '1')", "care", "cold"),
+        ("\"left\"('…', 'hot')", "care", "cold"),
+        ("explain('…', '1'::text)", "care", "cold"),
+        ("explain_text('…', '1'::text)", "care", "cold"),
         ("replay('…', '2024-01-01', '2024-03-01')", "care", "cold"),
         ("backtest('…', '2024-01-01', 30)", "care", "cold"),
         ("compare_models('…', '…@1')", "care", "cold"),
+        ("schedule('…', '5 0 * * *')", "care", "cold"),
+        ("unschedule('…')", "care", "cold"),
+        ("grant_read('…', 'public')", "care", "cold"),
+        ("revoke_read('…', 'public')", "care", "cold"),
     ] {
-        let ask = |name: &str| format!("SET search_path = elsewhere; SELECT strata.{}", call.replace('…', name));
-        let answer = told(&mut client, &ask(hidden), hidden);
-        assert_eq!(answer, told(&mut client, &ask(missing), missing), "{call}");
-        assert_eq!(answer.0, "42704", "{call}: {answer:?}");
+        // by the bare name, from either schema, and by the name with its schema
+        for (path, schema) in [("elsewhere", ""), ("elsewhere, analytics", ""), ("elsewhere", "analytics.")] {
+            let ask = |name: &str| {
+                format!("SET search_path = {path}; SELECT strata.{}", call.replace('…', &format!("{schema}{name}")))
+            };
+            let answer = told(&mut client, &ask(hidden), hidden);
+            assert_eq!(answer, told(&mut client, &ask(missing), missing), "{call}");
+            assert_eq!(answer.0, "42704", "{call}: {answer:?}");
+        }
     }
-    // what he writes into the registry himself changes nothing of the owner's
+    // the registry is the owner's: nothing in it can be written, read, locked
+    for table in REGISTRY {
+        for statement in [
+            format!("INSERT INTO analytics.{table} DEFAULT VALUES"),
+            format!("DELETE FROM analytics.{table}"),
+            format!("TRUNCATE analytics.{table}"),
+            format!("BEGIN; LOCK TABLE analytics.{table} IN ACCESS SHARE MODE"),
+            format!("ALTER TABLE analytics.{table} DISABLE TRIGGER ALL"),
+        ] {
+            assert_eq!(refusal(&mut client, &statement), "42501", "{statement}");
+            run(&mut client, "ROLLBACK");
+        }
+    }
     for statement in [
-        "UPDATE strata.sources SET name = 'x'",
-        "DELETE FROM strata.sources",
-        "UPDATE strata.models SET as_of = NULL",
-        "DELETE FROM strata.models",
-        "DELETE FROM strata.model_sources",
-        "DELETE FROM strata.refreshes",
-        "DELETE FROM strata.model_versions",
+        "UPDATE analytics.strata_sources SET name = 'x'",
+        "UPDATE analytics.strata_models SET as_of = NULL",
+        "SELECT strata.add_source('o', 'shop.orders', 'customer_id', 'ordered_at', schema => 'elsewhere')",
+        "SELECT strata.add_source('o', 'elsewhere.bait', 'customer_id', 'ordered_at', schema => 'analytics')",
     ] {
-        assert_eq!(
-            client.execute(statement, &[]).unwrap_or_else(|error| panic!("{}", explained(&error))),
-            0,
-            "{statement}"
+        run(
+            &mut client,
+            "CREATE TABLE IF NOT EXISTS elsewhere.bait (customer_id bigint, ordered_at date, amount integer)",
         );
+        assert_eq!(refusal(&mut client, statement), "42501", "{statement}");
     }
-    let own_row = "INSERT INTO strata.models (model_id, name, owner, schema_name, key_type, time_zone, active_version)";
-    assert_eq!(
-        refusal(&mut client, &format!("{own_row} VALUES (98, 'x', '{owner}', 'analytics', 'bigint', 'UTC', 1)")),
-        "42501"
-    );
-    run(&mut client, &format!("{own_row} VALUES (99, 'care', '{stranger}', 'analytics', 'bigint', 'UTC', 1)"));
-    let hook = "INSERT INTO strata.model_sources (model_id, source_id, part, name) VALUES";
-    // the same for a source of another's as for none
-    for source in [source, 7] {
-        assert_eq!(refusal(&mut client, &format!("{hook} (99, {source}, 'ledger', 'orders')")), "42501");
-    }
-    let reader = role("living_stranger", "reader");
-    run(
-        &mut client,
-        &format!(
-            "RESET ROLE; SET ROLE {owner}; GRANT USAGE ON SCHEMA analytics TO {reader}; GRANT SELECT ON analytics.care_members TO {reader}"
-        ),
-    );
-    run(&mut client, &format!("RESET ROLE; SET ROLE {reader}"));
-    assert_eq!(value::<String>(&mut client, "SELECT string_agg(owner::text, ' ') FROM strata.models"), owner);
-    run(&mut client, &format!("RESET ROLE; SET ROLE {stranger}; DELETE FROM strata.models"));
 
     // every name is free for him
     run(&mut client, "RESET ROLE");
@@ -173,20 +185,52 @@ fn a_stranger_learns_nothing() {
         &mut client,
         &format!(
             "SET search_path = elsewhere; SELECT strata.add_source('orders', 'other_shop.orders', 'customer_id', 'ordered_at');
-             SELECT strata.create_model('care', $m${MODEL}$m$, attributes => 'other_shop.customers'); SELECT strata.refresh('care', '2024-03-05');
-             SELECT strata.drop_model('care'); SELECT strata.drop_source('orders')"
+             SELECT strata.create_model('care', $m${MODEL}$m$, attributes => 'other_shop.customers'); SELECT strata.refresh('care', '2024-03-05')"
         ),
     );
-    // nor can he use the owner's trigger, or refer to what follows the shop
-    run(&mut client, "CREATE TABLE elsewhere.bait (customer_id bigint, ordered_at date, amount integer)");
-    let trigger = "CREATE TRIGGER t AFTER INSERT ON elsewhere.bait REFERENCING NEW TABLE AS strata_new FOR EACH STATEMENT EXECUTE FUNCTION analytics.orders_capture()";
-    assert_eq!(refusal(&mut client, trigger), "42501");
-    run(
-        &mut client,
-        &format!("RESET ROLE; SET ROLE {owner}; GRANT USAGE ON SCHEMA analytics TO PUBLIC; SET ROLE {stranger}"),
+    // what he writes into his own registry opens nothing of the owner's
+    for (forged, call) in [
+        (
+            "strata_sources SET relation_schema = 'shop', relation_name = 'orders', relation = OF('shop.orders')",
+            "sync('orders')",
+        ),
+        (
+            "strata_sources SET relation_schema = 'shop', relation_name = 'orders', relation = OF('shop.orders')",
+            "rebuild('orders')",
+        ),
+        ("strata_sources SET ledger = OF('analytics.orders_ledger')", "verify('orders')"),
+        ("strata_sources SET ledger = OF('analytics.orders_ledger')", "sync('orders')"),
+        ("strata_models SET members = OF('analytics.care_members')", "members('care')"),
+        ("strata_models SET history = OF('analytics.care_history')", "entered('care', 'hot')"),
+        ("strata_models SET history = OF('analytics.care_history')", "transitions('care', '2024-01-01', '2024-03-01')"),
+        ("strata_models SET members = OF('analytics.care_members')", "refresh('care', '2024-03-06')"),
+    ] {
+        // the number is no secret: superusers, logs and locks tell it
+        let mut numbers = superuser("living_stranger");
+        let mut statement = format!("UPDATE {forged}");
+        for name in ["shop.orders", "analytics.orders_ledger", "analytics.care_members", "analytics.care_history"] {
+            let number: u32 = value(&mut numbers, &format!("SELECT '{name}'::regclass::oid"));
+            statement = statement.replace(&format!("OF('{name}')"), &format!("{number}::regclass"));
+        }
+        run(&mut client, &format!("BEGIN; {statement}"));
+        let code = refusal(&mut client, &format!("SELECT strata.{call}"));
+        assert!(["42501", "55000", "42P01"].contains(&code.as_str()), "{forged}, {call}: {code}");
+        run(&mut client, "ROLLBACK");
+    }
+    run(&mut client, "SELECT strata.drop_model('care'); SELECT strata.drop_source('orders')");
+    // nor can he write to the owner's queue by a trigger that says what the owner's says
+    let like: String = value(
+        &mut superuser("living_stranger"),
+        "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'shop.orders'::regclass AND tgname ~ '^strata_insert_'",
     );
-    assert_eq!(refusal(&mut client, trigger), "42501");
-    assert_eq!(refusal(&mut client, "SELECT analytics.orders_capture()"), "42501");
+    let queued = "SELECT count(*) FROM analytics.orders_queue";
+    let before: i64 = value(&mut superuser("living_stranger"), queued);
+    run(&mut client, &like.replace("ON shop.orders", "ON elsewhere.bait"));
+    // it writes, or it is told why not; the owner's queue has nothing of it
+    let _ = client.batch_execute("INSERT INTO elsewhere.bait VALUES (1, '2024-02-28', 7)");
+    assert_eq!(value::<i64>(&mut superuser("living_stranger"), queued), before);
+    assert_eq!(refusal(&mut client, &like.replace("strata_insert_", "another_")), "42501");
+    assert_eq!(refusal(&mut client, "SELECT strata_internal.capture()"), "0A000");
     run(
         &mut client,
         &format!(
@@ -200,24 +244,23 @@ fn a_stranger_learns_nothing() {
 fn a_reader_reads() {
     let (mut client, owner) = owned("living_reader");
     let reader = role("living_reader", "reader");
-    run(
-        &mut client,
-        &format!(
-            "GRANT USAGE ON SCHEMA analytics TO {reader};
-             GRANT SELECT ON analytics.care_members, analytics.care_history, analytics.care_periods, analytics.orders_ledger TO {reader};
-             RESET ROLE; SET ROLE {reader}"
-        ),
-    );
+    run(&mut client, &format!("SELECT strata.grant_read('care', '{reader}'); RESET ROLE; SET ROLE {reader}"));
     for query in [
         "SELECT count(*) FROM analytics.care_members",
-        "SELECT count(*) FROM strata.members_all",
-        "SELECT count(*) FROM strata.layer_sizes",
-        "SELECT count(*) FROM strata.entered('care', 'hot')",
-        "SELECT count(*) FROM strata.models",
-        "SELECT count(strata.layer_at('care', '1', '2024-03-01'))",
+        "SELECT count(*) FROM analytics.care_history",
+        "SELECT count(*) FROM analytics.care_periods",
+        "SELECT count(*) FROM analytics.strata_members",
+        "SELECT count(*) FROM analytics.strata_periods",
+        "SELECT count(*) FROM analytics.strata_sizes WHERE model = 'care'",
+        // who entered a layer, and where a user was on a day
+        "SELECT count(*) FROM analytics.strata_moves WHERE model = 'care' AND layer = 'hot'",
+        "SELECT count(layer) FROM analytics.strata_periods WHERE user_id = 1 AND valid_from <= '2024-03-01' AND (valid_to > '2024-03-01') IS NOT FALSE",
+        "SELECT count(*) FROM analytics.strata_layers",
     ] {
         assert!(value::<i64>(&mut client, query) > 0, "{query}");
     }
+    // functions are the owner's; who reads is told whose
+    run(&mut client, "SET search_path = analytics");
     for call in [
         "sync('orders')",
         "rebuild('orders')",
@@ -228,33 +271,43 @@ fn a_reader_reads() {
         "activate('care', 1)",
         "drop_model('care')",
         "alter_model('care', strata.preset('rfm_eight'))",
+        "members('care')",
+        "entered('care', 'hot')",
+        "explain('care', '1'::text)",
+        "schedule('care', '5 0 * * *')",
+        "grant_read('care', 'public')",
     ] {
         let (code, message, hint) = told(&mut client, &format!("SELECT strata.{call}"), "…");
-        assert_eq!(code, "42501", "{call}: {message}");
-        assert_eq!(hint, Some(format!("SET ROLE {owner};")), "{call}");
+        assert_eq!(code, "42704", "{call}: {message}");
+        assert!(hint.is_some_and(|hint| hint.contains(&format!("SET ROLE {owner};"))), "{call}");
     }
-    for statement in [
-        "UPDATE strata.models SET active_version = 7",
-        "UPDATE strata.sources SET user_expression = '1'",
-        "DELETE FROM strata.sources",
-    ] {
-        assert_eq!(
-            client.execute(statement, &[]).unwrap_or_else(|error| panic!("{}", explained(&error))),
-            0,
-            "{statement}"
-        );
+    for table in TABLES.into_iter().chain(REGISTRY).chain(VIEWS) {
+        for statement in [format!("DELETE FROM {table}"), format!("UPDATE {table} SET user_id = 1")] {
+            // a column that is not there is seen before the rights are
+            let code = refusal(&mut client, &statement);
+            assert!(code == "42501" || code == "42703", "{statement}: {code}");
+            assert_ne!((statement.starts_with("DELETE"), code.as_str()), (true, "42703"), "{statement}");
+        }
     }
-    for statement in [
-        "DELETE FROM analytics.care_members",
-        "DELETE FROM analytics.care_history",
-        "SELECT FROM analytics.orders_queue",
-    ] {
-        assert_eq!(refusal(&mut client, statement), "42501", "{statement}");
+    for table in
+        ["orders_queue", "orders_ledger", "orders_changes", "strata_sources", "strata_models", "strata_versions"]
+    {
+        assert_eq!(refusal(&mut client, &format!("SELECT FROM {table}")), "42501", "{table}");
     }
     // the superuser is told whose it is
     let mut superuser = superuser("living_reader");
-    let (code, _, hint) = told(&mut superuser, "SELECT strata.refresh('care')", "…");
-    assert_eq!((code.as_str(), hint), ("42501", Some(format!("SET ROLE {owner};"))));
+    let (code, _, hint) = told(&mut superuser, "SET search_path = analytics; SELECT strata.refresh('care')", "…");
+    assert_eq!(code, "42704");
+    assert!(hint.as_ref().is_some_and(|hint| hint.contains(&format!("SET ROLE {owner};"))), "{hint:?}");
+    // what was granted can be taken back
+    run(
+        &mut client,
+        &format!(
+            "RESET ROLE; SET ROLE {owner}; SELECT strata.revoke_read('care', '{reader}'); RESET ROLE; SET ROLE {reader}"
+        ),
+    );
+    assert_eq!(refusal(&mut client, "SELECT FROM analytics.care_members"), "42501");
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM analytics.strata_members"), 0);
 }
 
 /// Law: who may write to the shop's table needs no other right, and what he writes is counted.
@@ -263,11 +316,17 @@ fn a_writer_needs_no_right_on_the_queue() {
     let (mut client, owner) = owned("living_writer");
     let writer = role("living_writer", "writer");
     run(
+        &mut superuser("living_writer"),
+        &format!(
+            "REVOKE USAGE ON SCHEMA strata, strata_internal FROM PUBLIC; GRANT USAGE ON SCHEMA strata, strata_internal TO {owner}"
+        ),
+    );
+    run(
         &mut client,
         &format!(
             "GRANT USAGE ON SCHEMA shop TO {writer}; GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON shop.orders TO {writer};
              GRANT USAGE ON SEQUENCE shop.orders_order_id_seq TO {writer};
-             RESET ROLE; REVOKE USAGE ON SCHEMA strata FROM PUBLIC; GRANT USAGE ON SCHEMA strata TO {owner}; SET ROLE {writer};
+             RESET ROLE; SET ROLE {writer};
              -- objects of his own are not what the trigger finds
              CREATE TEMPORARY TABLE orders_queue (strata_change smallint, customer_id bigint, ordered_at date, amount integer);
              INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (1000, '2024-02-28', 5);
@@ -342,7 +401,7 @@ fn expressions_smuggle_nothing_in() {
          CREATE FUNCTION mine.doubled(n integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT 2 * n';
          CREATE FUNCTION public.doubled(n integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT 100 * n';
          SELECT strata.add_source('orders', 'orders', 'customer_id', 'ordered_at', 'doubled(amount) % 1000', where_clause => 'customer_id % 7 < 3');
-         SET search_path = public; INSERT INTO orders VALUES (1, '2024-01-01', 5), (6, '2024-01-01', 5); SELECT strata.sync('orders')",
+         SET search_path = public; INSERT INTO orders VALUES (1, '2024-01-01', 5), (6, '2024-01-01', 5); SELECT strata.sync('mine.orders')",
     );
     assert_eq!(
         value::<String>(&mut client, "SELECT ledger::text FROM mine.orders_ledger"),
@@ -357,7 +416,7 @@ fn hostile_names() {
     run(
         &mut client,
         "CREATE TABLE orders (customer_id bigint, ordered_at date); INSERT INTO orders VALUES (1, '2024-01-01'); CREATE TABLE victim ();
-         CREATE SCHEMA \"Schöne \"\"Daten\"\".x\"",
+         CREATE SCHEMA \"Schöne \"\"Daten\"\".x\"; SET search_path = \"Schöne \"\"Daten\"\".x\", public",
     );
     let too_long = ["x".repeat(49), "用".repeat(17), "x".repeat(63), String::new()];
     for name in too_long {
@@ -393,7 +452,7 @@ fn hostile_names() {
              SELECT strata.verify({quoted}), strata.source_status()"
         );
         run(&mut client, &ours);
-        let seen: String = value(&mut client, "SELECT string_agg(DISTINCT model, ' ') FROM strata.members_all");
+        let seen: String = value(&mut client, "SELECT string_agg(DISTINCT model, ' ') FROM strata_members");
         assert_eq!(seen, name);
         run(
             &mut client,
@@ -403,14 +462,17 @@ fn hostile_names() {
         );
         let left: i64 = value(
             &mut client,
-            "SELECT count(*) FROM pg_class WHERE relnamespace = '\"Schöne \"\"Daten\"\".x\"'::regnamespace",
+            "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = '\"Schöne \"\"Daten\"\".x\"'::regnamespace AND NOT starts_with(relname, 'strata_'))
+                  + (SELECT count(*) FROM strata_sources) + (SELECT count(*) FROM strata_models) + (SELECT count(*) FROM strata_layers)
+                  + (SELECT count(*) FROM strata_members)",
         );
         assert_eq!(left, 0, "{name} leaves relations behind");
     }
     // columns, too: of somebody else's table
     run(
         &mut client,
-        r#"CREATE TABLE traps ("$body$; DROP TABLE victim; SELECT $body$" bigint, "at; %s %L" date, "a$q$" numeric, "$f$" text);
+        r#"SET search_path = public;
+           CREATE TABLE traps ("$body$; DROP TABLE victim; SELECT $body$" bigint, "at; %s %L" date, "a$q$" numeric, "$f$" text);
            INSERT INTO traps VALUES (1, '2024-01-01', 'NaN', 'x'), (2, '2024-01-01', 3, 'x');
            SELECT strata.add_source(capture, 'traps', '"$body$; DROP TABLE victim; SELECT $body$"', '"at; %s %L"', '"a$q$"', where_clause => '"$f$" = ''x''',
                                     capture => capture) FROM unnest(ARRAY['trigger', 'none']) AS capture;
@@ -431,8 +493,11 @@ fn succeed(command: &mut Command) {
 
 const SEEN: &str = "SELECT 'm' AS of, to_jsonb(m) AS seen FROM analytics.care_members AS m UNION ALL SELECT 'h', to_jsonb(h) FROM analytics.care_history AS h
     UNION ALL SELECT 'l', to_jsonb(l) FROM (SELECT user_id, ledger::text FROM analytics.orders_ledger) AS l
-    UNION ALL SELECT 's', to_jsonb(s) FROM strata.sources AS s UNION ALL SELECT 'v', to_jsonb(v) FROM (SELECT model_id, version, definition::text FROM strata.model_versions) AS v
-    UNION ALL SELECT 'x', to_jsonb(x) FROM strata.model_sources AS x UNION ALL SELECT 'o', to_jsonb(o) FROM strata.models AS o UNION ALL SELECT 'r', to_jsonb(r) FROM strata.refreshes AS r";
+    UNION ALL SELECT 'q', to_jsonb(q) FROM analytics.orders_queue AS q
+    UNION ALL SELECT 's', to_jsonb(s) FROM analytics.strata_sources AS s UNION ALL SELECT 'v', to_jsonb(v) FROM (SELECT model, version, definition::text FROM analytics.strata_versions) AS v
+    UNION ALL SELECT 'x', to_jsonb(x) FROM analytics.strata_model_sources AS x UNION ALL SELECT 'o', to_jsonb(o) FROM analytics.strata_models AS o
+    UNION ALL SELECT 'r', to_jsonb(r) FROM analytics.strata_refreshes AS r UNION ALL SELECT 'y', to_jsonb(y) FROM analytics.strata_layers AS y
+    UNION ALL SELECT 'w', to_jsonb(w) FROM analytics.strata_members AS w UNION ALL SELECT 'p', to_jsonb(p) FROM analytics.strata_sizes AS p";
 
 /// Law: a restored database goes on where the dumped one was: the same rows, working triggers, numbers that go on, and a
 /// refresh that is incremental and right, also of what waited in the queue.
@@ -451,7 +516,7 @@ fn dump_and_restore() {
     );
     run(
         &mut client,
-        "UPDATE strata.sources SET margin = NULL WHERE name = 'likes_map'; INSERT INTO shop.aliases VALUES ('b', 1)",
+        "UPDATE strata_sources SET margin = NULL WHERE name = 'likes_map'; INSERT INTO shop.aliases VALUES ('b', 1)",
     );
     let expected: Vec<String> = seen(&mut superuser("living_dump"));
     let file = std::env::temp_dir().join(format!("living_dump_{}", std::process::id()));
@@ -462,10 +527,6 @@ fn dump_and_restore() {
         let mut dump = program("pg_dump");
         dump.env("PGUSER", if user.is_empty() { &server().superuser } else { user });
         dump.args(["--format", format, "--file", file]);
-        if !user.is_empty() {
-            // what nobody else may see is not his to dump
-            dump.args(["--enable-row-security", "--inserts"]);
-        }
         succeed(dump.arg("living_dump"));
         empty_database(&restored);
         let mut restore = program(if format == "plain" { "psql" } else { "pg_restore" });
@@ -543,7 +604,9 @@ fn dropping_leaves_nothing_behind() {
     assert!(dropped.contains("care_members") && dropped.contains("care_history"), "{dropped}");
     let dropped: String = value(&mut client, "SELECT strata.drop_source('orders')");
     assert!(dropped.contains("orders_ledger") && dropped.contains("triggers"), "{dropped}");
-    let left = "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'analytics'::regnamespace) + (SELECT count(*) FROM pg_proc WHERE pronamespace = 'analytics'::regnamespace)
+    let left = "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'analytics'::regnamespace AND NOT starts_with(relname, 'strata_')) +
+                (SELECT count(*) FROM strata_sources) + (SELECT count(*) FROM strata_models) + (SELECT count(*) FROM strata_versions) +
+                (SELECT count(*) FROM strata_refreshes) + (SELECT count(*) FROM strata_layers) + (SELECT count(*) FROM strata_members) + (SELECT count(*) FROM pg_proc WHERE pronamespace = 'analytics'::regnamespace)
                 + (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal)";
     assert_eq!(value::<i64>(&mut client, left), 0);
     run(&mut client, write);
@@ -561,7 +624,7 @@ fn dropping_leaves_nothing_behind() {
     run(
         &mut client,
         &format!(
-            "CREATE EXTENSION pg_strata; GRANT USAGE ON SCHEMA strata TO {owner}; DROP SCHEMA analytics CASCADE; CREATE SCHEMA analytics AUTHORIZATION {owner}; DROP TABLE shop.orders, shop.customers; SET ROLE {owner}"
+            "CREATE EXTENSION pg_strata; DROP SCHEMA analytics CASCADE; CREATE SCHEMA analytics AUTHORIZATION {owner}; DROP TABLE shop.orders, shop.customers; SET ROLE {owner}"
         ),
     );
     living(&mut client);

@@ -47,21 +47,6 @@ pub fn count(source: &Source, events: &str, key_type: &str) -> String {
     }
 }
 
-/// The queue's rows for its expressions, which were written for the relation's own types: a domain stands in the queue by its
-/// base type. `domains` are (column, type) of the relation.
-pub fn queued(source: &Source, taken: &str, domains: &[(String, String)]) -> String {
-    if domains.is_empty() {
-        return taken.to_owned();
-    }
-    let columns = source.columns.iter().map(|column| {
-        let domain = domains.iter().find(|(name, _)| name == column);
-        let name = ident(column);
-        domain.map_or(name.clone(), |(_, domain)| format!("{name}::{domain} AS {name}"))
-    });
-    let columns: Vec<String> = columns.collect();
-    format!("(SELECT strata_change, {} FROM {taken}) AS queued", columns.join(", "))
-}
-
 /// Whether changes of a source have to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Log {
@@ -163,7 +148,7 @@ fn aside(source: &Source) -> String {
 }
 
 /// What is in a batch of the queue, folded into the ledgers.
-pub fn fold(source: &Source, batch: Batch, domains: &[(String, String)], log: Log) -> String {
+pub fn fold(source: &Source, batch: Batch, log: Log) -> String {
     let aggregate = ledger_agg(source);
     let queue = source.queue.as_deref().unwrap_or("NULL");
     let base = source.base_table();
@@ -183,7 +168,7 @@ pub fn fold(source: &Source, batch: Batch, domains: &[(String, String)], log: Lo
     FROM events WHERE user_id IS NOT NULL{open} GROUP BY user_id
 )",
         batch.condition(source),
-        events(source, &queued(source, "taken", domains), ", strata_change"),
+        events(source, "taken", ", strata_change"),
     );
     let counted = format!(
         "
@@ -196,11 +181,11 @@ pub fn fold(source: &Source, batch: Batch, domains: &[(String, String)], log: Lo
 }
 
 /// Whose rows in the queue cannot be folded, since all of their rows together do not fit a ledger: they are counted anew.
-pub fn aside_in_queue(source: &Source, domains: &[(String, String)]) -> String {
+pub fn aside_in_queue(source: &Source) -> String {
     let queue = source.queue.as_deref().unwrap_or("NULL");
     format!(
         "SELECT user_id FROM ({}) AS q WHERE user_id IS NOT NULL AND user_id IN {}",
-        events(source, &queued(source, queue, domains), ", strata_change"),
+        events(source, queue, ", strata_change"),
         aside(source)
     )
 }
@@ -273,8 +258,7 @@ fn with_frozen(source: &Source, before: &str, found: &str) -> String {
 pub fn recount_all(source: &Source, rows: &str, mark_type: &str, is_first: bool, log: Log) -> String {
     let events = events(source, rows, "");
     let base = source.base_table();
-    let taken =
-        source.queue.as_deref().map_or(String::new(), |queue| format!("taken AS (DELETE FROM {queue}), "));
+    let taken = source.queue.as_deref().map_or(String::new(), |queue| format!("taken AS (DELETE FROM {queue}), "));
     let clauses = format!(
         "{taken}marks AS ({}
 ), guests AS (SELECT count(*) - {} AS guests FROM ({events}) AS events WHERE user_id IS NULL
@@ -299,31 +283,12 @@ pub fn recount_all(source: &Source, rows: &str, mark_type: &str, is_first: bool,
 }
 
 /// Counts anew those whom the query `users` names (`user_id`), and takes theirs out of the queue.
-pub fn recount_users(
-    source: &Source,
-    rows: &str,
-    users: &str,
-    mark_type: &str,
-    domains: &[(String, String)],
-    log: Log,
-) -> String {
+pub fn recount_users(source: &Source, rows: &str, users: &str, mark_type: &str, log: Log) -> String {
     let base = source.base_table();
     let taken = source.queue.as_deref().map_or(String::new(), |queue| {
-        let user = match domains.is_empty() {
-            true => source.user_expression.clone(),
-            // by place, where expressions need the relation's own types
-            false => {
-                return format!(
-                    "taken AS (DELETE FROM {queue} AS q USING (SELECT ctid AS strata_place, strata_user FROM (
-        SELECT ctid, {} AS strata_user FROM {}) AS u WHERE strata_user IN (SELECT user_id FROM wanted)) AS u
-        WHERE q.ctid = u.strata_place), ",
-                    source.user_expression,
-                    queued_with_place(source, queue, domains),
-                );
-            }
-        };
         format!(
-            "taken AS (DELETE FROM {queue} WHERE strata_change IN (1, -1) AND ({user}) IN (SELECT user_id FROM wanted)), "
+            "taken AS (DELETE FROM {queue} WHERE strata_change IN (1, -1) AND ({}) IN (SELECT user_id FROM wanted)), ",
+            source.user_expression
         )
     });
     let rows = events(source, rows, "");
@@ -343,16 +308,6 @@ pub fn recount_users(
         with_frozen(source, "l.ledger", "f.ledger")
     );
     take(source, (base, source.log_table()), &clauses, &counted, log)
-}
-
-fn queued_with_place(source: &Source, queue: &str, domains: &[(String, String)]) -> String {
-    let columns = source.columns.iter().map(|column| {
-        let domain = domains.iter().find(|(name, _)| name == column);
-        let name = ident(column);
-        domain.map_or(name.clone(), |(_, domain)| format!("{name}::{domain} AS {name}"))
-    });
-    let columns: Vec<String> = columns.collect();
-    format!("(SELECT ctid, {} FROM {queue} WHERE strata_change IN (1, -1)) AS queued", columns.join(", "))
 }
 
 /// Why a row `t` of a relation cannot be counted; NULL where it can.
@@ -408,7 +363,8 @@ pub fn reject_from_relation(source: &Source, users: Option<&str>) -> String {
     let rejects = source.rejects.as_deref().unwrap_or("NULL");
     let columns: Vec<String> =
         source.columns.iter().map(|column| format!("{}, to_jsonb(t.{})", literal(column), ident(column))).collect();
-    let mine = users.map_or(String::new(), |users| format!(" WHERE (({}) IN ({users})) IS TRUE", source.user_expression));
+    let mine =
+        users.map_or(String::new(), |users| format!(" WHERE (({}) IN ({users})) IS TRUE", source.user_expression));
     format!(
         "WITH bad AS MATERIALIZED (
     SELECT problem, rejected_row
@@ -464,43 +420,29 @@ pub fn take_users_back(source: &Source, users: Option<&str>) -> String {
 
 /// The users with a row at or after the mark.
 pub fn users_since_mark(source: &Source, mark_type: &str) -> String {
-    format!(
-        "SELECT {} FROM {} WHERE {}",
-        source.user_expression,
-        source.relation_sql(),
-        since_mark(source, mark_type)
-    )
+    format!("SELECT {} FROM {} WHERE {}", source.user_expression, source.relation_sql(), since_mark(source, mark_type))
 }
 
 /// The users of partitions that are new, and those in the queue, who may have been there in one that is gone.
-pub fn users_of(source: &Source, relations: &[String], domains: &[(String, String)]) -> String {
+pub fn users_of(source: &Source, relations: &[String]) -> String {
     let condition = source.where_clause.as_deref().map_or("true".to_owned(), |condition| format!("({condition})"));
     let mut queries: Vec<String> = relations
         .iter()
         .map(|relation| format!("SELECT {} FROM {relation} WHERE {condition}", source.user_expression))
         .collect();
     if let Some(queue) = &source.queue {
-        let queued = match domains.is_empty() {
-            true => queue.clone(),
-            false => queued_with_place(source, queue, domains),
-        };
-        let change = if domains.is_empty() { " WHERE strata_change IN (1, -1)" } else { "" };
-        queries.push(format!("SELECT {} FROM {queued}{change}", source.user_expression));
+        queries.push(format!("SELECT {} FROM {queue} WHERE strata_change IN (1, -1)", source.user_expression));
     }
     queries.join(" UNION ALL ")
 }
 
 /// Notes the users of attributes or of a map whose rows changed; a user that is NULL stands for all of them.
-pub fn sync_users_by_trigger(source: &Source, domains: &[(String, String)]) -> String {
-    let taken = match domains.is_empty() {
-        true => "taken".to_owned(),
-        false => queued(source, "taken", domains),
-    };
+pub fn sync_users_by_trigger(source: &Source) -> String {
     format!(
         "WITH taken AS (DELETE FROM {} RETURNING *)
 INSERT INTO {} (sync_id, user_id, cause)
 SELECT {}, user_id, 'attribute'
-FROM (SELECT CASE WHEN strata_change IN (1, -1) THEN {} END AS user_id, strata_change FROM {taken}) AS t
+FROM (SELECT CASE WHEN strata_change IN (1, -1) THEN {} END AS user_id, strata_change FROM taken) AS t
 WHERE strata_change NOT IN (1, -1) OR user_id IS NOT NULL GROUP BY user_id",
         source.queue.as_deref().unwrap_or("NULL"),
         source.changes.as_deref().unwrap_or("NULL"),
@@ -538,7 +480,7 @@ pub fn log_everyone(source: &Source) -> String {
 
 /// Every user whose ledger is not what the rows say, as (`user_id`, `first_day`, `kept`, `counted`), in one snapshot with what
 /// waits in the queue.
-pub fn verify(source: &Source, rows: &str, domains: &[(String, String)]) -> String {
+pub fn verify(source: &Source, rows: &str) -> String {
     let base = source.base_table();
     let aggregate = ledger_agg(source);
     let pending = match &source.queue {
@@ -546,7 +488,7 @@ pub fn verify(source: &Source, rows: &str, domains: &[(String, String)]) -> Stri
             "SELECT p.user_id, {aggregate} FILTER (WHERE strata_change = 1) AS added,
                          {aggregate} FILTER (WHERE strata_change = -1) AS removed
                   FROM ({} AND strata_change IN (1, -1)) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id",
-            events(source, &queued(source, queue, domains), ", strata_change")
+            events(source, queue, ", strata_change")
         ),
         None => format!("SELECT b.user_id, b.ledger AS added, b.ledger AS removed FROM {base} AS b WHERE false"),
     };
@@ -681,9 +623,11 @@ pub fn create_trigger(source: &Source, member: &str, event: &str, queue_oid: u32
         "delete" => "REFERENCING OLD TABLE AS strata_old ",
         _ => "",
     };
+    // of events what the queue has is all that counts
+    let kind = if source.is_events { String::new() } else { format!(", {}", literal(USERS)) };
     format!(
         "CREATE OR REPLACE TRIGGER {} AFTER {event} ON {member} {tables}FOR EACH STATEMENT
-    EXECUTE FUNCTION strata_internal.capture({}, {}, {}, {}, {})",
+    EXECUTE FUNCTION strata_internal.capture({}, {}, {}, {}, {}{kind})",
         ident(&trigger_name(source, event)),
         literal(&source.schema),
         literal(&source.name),
@@ -697,6 +641,9 @@ pub fn create_trigger(source: &Source, member: &str, event: &str, queue_oid: u32
 pub fn enable_trigger(source: &Source, member: &str, event: &str) -> String {
     format!("ALTER TABLE {member} ENABLE ALWAYS TRIGGER {}", ident(&trigger_name(source, event)))
 }
+
+/// The last argument of a trigger whose source is of users.
+pub const USERS: &str = "users";
 
 pub const EVENTS: [&str; 4] = ["insert", "update", "delete", "truncate"];
 

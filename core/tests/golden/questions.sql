@@ -1,7 +1,7 @@
 SELECT user_id::text, layer, layers, scores, since, next_change, strata.metrics(f, '{}'::strata.model, '2024-01-20'::date) FROM (SELECT k.*, CASE WHEN false THEN '-infinity'::date ELSE least(strata_internal.first_difference(NULL, l1.ledger)) END AS present_from, l1.ledger AS ledger_1, strata_row AS f
 FROM (SELECT * FROM analytics.journey_members WHERE layer IS NOT NULL OR layers IS NOT NULL) AS k
      LEFT JOIN analytics.orders_ledger AS l1 ON l1.user_id = k.user_id
-     CROSS JOIN LATERAL (SELECT l1.ledger AS "orders") AS strata_row) AS u;
+     CROSS JOIN LATERAL (SELECT l1.ledger AS orders) AS strata_row) AS u;
 
 WITH moved AS (
     SELECT first % 3 AS from_place, last % 3 AS to_place, count(*) AS users
@@ -27,7 +27,7 @@ ORDER BY nullif(p.from_place, 0), nullif(p.to_place, 0);
 SELECT present_from, CASE WHEN present_from <= '2024-01-20'::date THEN strata.explain(f, '{}'::strata.model, '2024-01-20'::date) END FROM (SELECT k.*, CASE WHEN false THEN '-infinity'::date ELSE least(strata_internal.first_difference(NULL, l1.ledger)) END AS present_from, l1.ledger AS ledger_1, strata_row AS f
 FROM (SELECT '7'::bigint AS user_id) AS k
      LEFT JOIN LATERAL (SELECT ledger FROM analytics.orders_ledger AS l WHERE l.user_id = k.user_id OFFSET 0) AS l1 ON true
-     CROSS JOIN LATERAL (SELECT l1.ledger AS "orders") AS strata_row) AS u;
+     CROSS JOIN LATERAL (SELECT l1.ledger AS orders) AS strata_row) AS u;
 
 SELECT user_id::text, valid_from, NULL::text, cause, change_id FROM analytics.journey_history
 WHERE change_id > 12 AND 'it''s' = ANY (layers) AND ('it''s' = ANY (previous_layers)) IS NOT TRUE ORDER BY change_id;
@@ -38,7 +38,7 @@ WITH asked AS MATERIALIZED (
                  coalesce(strata.frequency(ledger_1, '2024-01-20'::date + 30, 30), 0) AS orders, coalesce(strata.monetary(ledger_1, '2024-01-20'::date + 30, 30), 0) AS spend
           FROM (SELECT k.*, CASE WHEN false THEN '-infinity'::date ELSE least(strata_internal.first_difference(NULL, k.only_ledger)) END AS present_from, k.only_ledger AS ledger_1, strata_row AS f
 FROM (SELECT user_id, ledger AS only_ledger FROM analytics.orders_ledger) AS k
-     CROSS JOIN LATERAL (SELECT k.only_ledger AS "orders") AS strata_row) AS u WHERE present_from <= '2024-01-20'::date OFFSET 0) AS e
+     CROSS JOIN LATERAL (SELECT k.only_ledger AS orders) AS strata_row) AS u WHERE present_from <= '2024-01-20'::date OFFSET 0) AS e
 ), counted AS (
     SELECT layer, count(*) AS users, count(*) FILTER (WHERE orders > 0) AS active, sum(orders)::bigint AS orders,
            sum(spend) AS spend, count(*) FILTER (WHERE layer = ANY (after_in)) AS kept

@@ -1,4 +1,4 @@
-GRANT USAGE ON SCHEMA "analytics" TO reader;
+GRANT USAGE ON SCHEMA analytics TO reader;
 ;
 GRANT SELECT ON analytics.journey_members TO reader;
 REVOKE SELECT ON analytics.journey_members FROM reader;
@@ -8,13 +8,13 @@ GRANT SELECT ON analytics.journey_periods TO reader;
 REVOKE SELECT ON analytics.journey_periods FROM reader;
 GRANT SELECT ON analytics.orders_ledger TO reader;
 REVOKE SELECT ON analytics.orders_ledger FROM reader;
-GRANT SELECT ON "analytics".strata_members TO reader;
-REVOKE SELECT ON "analytics".strata_members FROM reader;
-GRANT SELECT ON "analytics".strata_periods TO reader;
-REVOKE SELECT ON "analytics".strata_periods FROM reader;
-GRANT SELECT ON "analytics".strata_moves TO reader;
-REVOKE SELECT ON "analytics".strata_moves FROM reader;
-GRANT SELECT ON "analytics".strata_sizes TO reader;
-REVOKE SELECT ON "analytics".strata_sizes FROM reader;
-GRANT SELECT ON "analytics".strata_layers TO reader;
-REVOKE SELECT ON "analytics".strata_layers FROM reader
+GRANT SELECT ON analytics.strata_members TO reader;
+REVOKE SELECT ON analytics.strata_members FROM reader;
+GRANT SELECT ON analytics.strata_periods TO reader;
+REVOKE SELECT ON analytics.strata_periods FROM reader;
+GRANT SELECT ON analytics.strata_moves TO reader;
+REVOKE SELECT ON analytics.strata_moves FROM reader;
+GRANT SELECT ON analytics.strata_sizes TO reader;
+REVOKE SELECT ON analytics.strata_sizes FROM reader;
+GRANT SELECT ON analytics.strata_layers TO reader;
+REVOKE SELECT ON analytics.strata_layers FROM reader

@@ -1,4 +1,4 @@
-CREATE OR REPLACE VIEW "analytics".strata_periods AS
+CREATE OR REPLACE VIEW analytics.strata_periods AS
 SELECT 'journey'::text AS model, format('%s', h.user_id) AS user_id, h.layer, coalesce(l.label_en, h.layer) AS label_en, coalesce(l.label_zh, h.layer) AS label_zh,
        h.valid_from, h.valid_to, h.cause, h.version, h.change_id
 FROM (
@@ -14,7 +14,7 @@ FROM (
         WHERE next_from IS DISTINCT FROM valid_from
     ) AS p
     WHERE layer IS DISTINCT FROM layer_before
-) AS h LEFT JOIN "analytics".strata_layers AS l ON l.model = 'journey' AND l.version = h.version AND l.layer = h.layer
+) AS h LEFT JOIN analytics.strata_layers AS l ON l.model = 'journey' AND l.version = h.version AND l.layer = h.layer
 WHERE h.layer IS NOT NULL AND has_table_privilege('analytics.journey_history'::regclass, 'SELECT')
 UNION ALL
 SELECT 'tags'::text AS model, h.user_id AS user_id, h.layer, coalesce(l.label_en, h.layer) AS label_en, coalesce(l.label_zh, h.layer) AS label_zh,
@@ -37,5 +37,5 @@ FROM (
         ) AS t
     ) AS p
     GROUP BY user_id, layer, period
-) AS h LEFT JOIN "analytics".strata_layers AS l ON l.model = 'tags' AND l.version = h.version AND l.layer = h.layer
+) AS h LEFT JOIN analytics.strata_layers AS l ON l.model = 'tags' AND l.version = h.version AND l.layer = h.layer
 WHERE h.layer IS NOT NULL AND has_table_privilege('analytics.tags_history'::regclass, 'SELECT')

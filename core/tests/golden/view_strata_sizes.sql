@@ -1,5 +1,5 @@
 CREATE OR REPLACE VIEW "analytics".strata_sizes AS
-SELECT 'journey'::text AS model, s.day, s.layer, s.layer_order, s.label_en, s.label_zh, s.users, round(s.users / nullif(sum(s.users) OVER (PARTITION BY s.day), 0), 4) AS share
+SELECT 'journey'::text AS model, s.day, s.layer, s.layer_order, s.label_en, s.label_zh, s.users, s.share
 FROM (
     WITH known AS (
         SELECT refreshed_version, as_of,
@@ -21,16 +21,19 @@ FROM (
         WHERE x.model = 'journey' AND (x.version = k.refreshed_version OR x.layer IN (SELECT layer FROM changes))
         ORDER BY x.layer, x.version = k.refreshed_version DESC, x.version DESC
     )
-    SELECT d.day, l.layer, l.layer_order, l.label_en, l.label_zh,
-           coalesce(sum(c.change) OVER (PARTITION BY l.layer ORDER BY d.day), 0)::bigint AS users
-    FROM known AS k
-         CROSS JOIN LATERAL (SELECT k.from_day + n AS day FROM generate_series(0, k.as_of - k.from_day) AS n) AS d
-         CROSS JOIN layers AS l
-         LEFT JOIN changes AS c ON c.day = d.day AND c.layer = l.layer
+    SELECT *, round(users / nullif(sum(users) OVER (PARTITION BY day), 0), 4) AS share
+    FROM (
+        SELECT d.day, l.layer, l.layer_order, l.label_en, l.label_zh,
+               coalesce(sum(c.change) OVER (PARTITION BY l.layer ORDER BY d.day), 0)::bigint AS users
+        FROM known AS k
+             CROSS JOIN LATERAL (SELECT k.from_day + n AS day FROM generate_series(0, k.as_of - k.from_day) AS n) AS d
+             CROSS JOIN layers AS l
+             LEFT JOIN changes AS c ON c.day = d.day AND c.layer = l.layer
+    ) AS u
 ) AS s
 WHERE has_table_privilege('analytics.journey_history'::regclass, 'SELECT')
 UNION ALL
-SELECT 'tags'::text AS model, s.day, s.layer, s.layer_order, s.label_en, s.label_zh, s.users, NULL::numeric AS share
+SELECT 'tags'::text AS model, s.day, s.layer, s.layer_order, s.label_en, s.label_zh, s.users, s.share
 FROM (
     WITH known AS (
         SELECT refreshed_version, as_of,
@@ -52,11 +55,14 @@ FROM (
         WHERE x.model = 'tags' AND (x.version = k.refreshed_version OR x.layer IN (SELECT layer FROM changes))
         ORDER BY x.layer, x.version = k.refreshed_version DESC, x.version DESC
     )
-    SELECT d.day, l.layer, l.layer_order, l.label_en, l.label_zh,
-           coalesce(sum(c.change) OVER (PARTITION BY l.layer ORDER BY d.day), 0)::bigint AS users
-    FROM known AS k
-         CROSS JOIN LATERAL (SELECT k.from_day + n AS day FROM generate_series(0, k.as_of - k.from_day) AS n) AS d
-         CROSS JOIN layers AS l
-         LEFT JOIN changes AS c ON c.day = d.day AND c.layer = l.layer
+    SELECT *, NULL::numeric AS share
+    FROM (
+        SELECT d.day, l.layer, l.layer_order, l.label_en, l.label_zh,
+               coalesce(sum(c.change) OVER (PARTITION BY l.layer ORDER BY d.day), 0)::bigint AS users
+        FROM known AS k
+             CROSS JOIN LATERAL (SELECT k.from_day + n AS day FROM generate_series(0, k.as_of - k.from_day) AS n) AS d
+             CROSS JOIN layers AS l
+             LEFT JOIN changes AS c ON c.day = d.day AND c.layer = l.layer
+    ) AS u
 ) AS s
 WHERE has_table_privilege('analytics.tags_history'::regclass, 'SELECT')
