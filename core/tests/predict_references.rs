@@ -1,7 +1,9 @@
 //! Published numbers, and those of exact optima (../shared/reference/btyd.md): CDNOW and the donations.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
 
 use strata_core::predict::{
     BgBb, BgNbd, Counted, Discounting, GammaGamma, MONTH, Model, ParetoNbd, PurchaseModel, Purchases, Spending, Terms,
@@ -16,21 +18,17 @@ struct Customer {
 
 const CALIBRATION_END: i64 = 272;
 
-fn shared_data(file: &str) -> Option<String> {
-    let path = format!("{}/../../shared/data/{file}", env!("CARGO_MANIFEST_DIR"));
-    let unpacked = std::process::Command::new("xz").args(["-dc", &path]).output();
-    match unpacked.ok().filter(|run| run.status.success()) {
-        Some(run) => Some(String::from_utf8(run.stdout).unwrap()),
-        None => {
-            // Not println!: the test harness would swallow it.
-            let _ = writeln!(std::io::stderr(), "skipped: the test needs {path}");
-            None
-        }
-    }
+/// A packed file of the shared data; build.rs has found it, or the test is ignored.
+fn shared_data(file: &str) -> String {
+    let path = Path::new(env!("STRATA_DATA")).join(file);
+    let mut packed = BufReader::new(File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+    let mut unpacked = Vec::new();
+    lzma_rs::xz_decompress(&mut packed, &mut unpacked).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
+    String::from_utf8(unpacked).unwrap()
 }
 
-fn cdnow_sample() -> Option<Vec<Customer>> {
-    let text = shared_data("cdnow/CDNOW_sample.txt.xz")?;
+fn cdnow_sample() -> Vec<Customer> {
+    let text = shared_data("cdnow/CDNOW_sample.txt.xz");
     let mut customers: HashMap<&str, Vec<(i64, f64)>> = HashMap::new();
     for line in text.lines() {
         let [_, customer, date, _, amount] = line.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{line}") };
@@ -53,7 +51,7 @@ fn cdnow_sample() -> Option<Vec<Customer>> {
             spending: Spending::new(x, Some(amount)).unwrap(),
         }
     };
-    Some(customers.into_values().map(customer).collect())
+    customers.into_values().map(customer).collect()
 }
 
 /// Days since 1997-01-01 of a YYYYMMDD within 1997 and 1998.
@@ -78,8 +76,9 @@ fn known_users() -> [Purchases; 2] {
 }
 
 #[test]
+#[cfg_attr(not(has_cdnow_sample), ignore = "needs cdnow of the shared data")]
 fn bgnbd_of_the_cdnow_sample() {
-    let Some(customers) = cdnow_sample() else { return };
+    let customers = cdnow_sample();
     let users = once(customers.iter().map(|customer| customer.purchases));
     let model = BgNbd::fit(&users, Unit::Week).unwrap().unwrap();
     let fit = model.fit.clone().unwrap();
@@ -116,8 +115,9 @@ fn bgnbd_of_the_cdnow_sample() {
 }
 
 #[test]
+#[cfg_attr(not(has_cdnow_sample), ignore = "needs cdnow of the shared data")]
 fn pareto_nbd_of_the_cdnow_sample() {
-    let Some(customers) = cdnow_sample() else { return };
+    let customers = cdnow_sample();
     let users = once(customers.iter().map(|customer| customer.purchases));
     let model = ParetoNbd::fit(&users, Unit::Week).unwrap().unwrap();
     let fit = model.fit.clone().unwrap();
@@ -138,8 +138,9 @@ fn pareto_nbd_of_the_cdnow_sample() {
 }
 
 #[test]
+#[cfg_attr(not(has_cdnow_sample), ignore = "needs cdnow of the shared data")]
 fn gamma_gamma_and_lifetime_value_of_the_cdnow_sample() {
-    let Some(customers) = cdnow_sample() else { return };
+    let customers = cdnow_sample();
     let users = once(customers.iter().map(|customer| customer.spending));
     let model = GammaGamma::fit(&users).unwrap().unwrap();
     let fit = model.fit.clone().unwrap();
@@ -213,8 +214,9 @@ fn bgbb_of_the_donations() {
 
 /// A year of a real shop, whose optimum lies on the boundary for much of it.
 #[test]
+#[cfg_attr(not(has_online_retail), ignore = "needs online_retail of the shared data")]
 fn online_retail_gives_a_usable_model_wherever_it_is_calibrated() {
-    let Some(text) = shared_data("online_retail/online_retail.csv.xz") else { return };
+    let text = shared_data("online_retail/online_retail.csv.xz");
     let mut customers: HashMap<&str, Vec<i64>> = HashMap::new();
     for line in text.lines().skip(1) {
         // from the right: descriptions have commas

@@ -4,17 +4,19 @@ use std::time::Instant;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 use strata_core::statements::registry::{Capture, Source, keep_source};
-use strata_core::statements::source::{self as texts, Log, Pages};
+use strata_core::statements::source::{self as texts, Batch, Log};
 use strata_core::statements::{alias, literal, qualified};
 
 use super::door::{Door, with_few_users};
-use super::relation::{self, Family, Member, UsedColumn, column_problem, domains, used_columns};
+use super::relation::{self, Family, Member, UsedColumn, column_problem, used_columns};
 use crate::error::raise;
 use crate::pg::catalog;
 use crate::pg::spi::{Refused, Row};
 
-/// A queue that is longer is folded in parts: 16 MB of it at a time.
-const PAGES_OF_A_PART: u64 = 2048;
+/// A queue that is longer is folded in batches: 16 MB of it at a time.
+const PAGES_OF_A_BATCH: u64 = 2048;
+/// So many batches at most are told apart by their users, for which the pages of all of them are read for each.
+const BATCHES_BY_USER: u64 = 16;
 
 /// From here on a queue is compared with the relation: counting everyone anew costs less than folding a twelfth of the rows.
 const LONG_QUEUE: u64 = 100_000;
@@ -24,7 +26,6 @@ const SHARE_TO_RECOUNT: f64 = 0.08;
 struct Present {
     family: Family,
     columns: Vec<UsedColumn>,
-    domains: Vec<(String, String)>,
     /// The type of the column that only grows.
     mark_type: String,
 }
@@ -35,12 +36,7 @@ impl Present {
         let mark_type = source.mark_column.as_deref().and_then(|column| {
             used_columns(door, source.relation, &[column.to_owned()], None).into_iter().next().map(|column| column.base)
         });
-        Present {
-            family: Family::of_source(door, source),
-            domains: domains(&columns),
-            columns,
-            mark_type: mark_type.unwrap_or_default(),
-        }
+        Present { family: Family::of_source(door, source), columns, mark_type: mark_type.unwrap_or_default() }
     }
 
     /// What keeps triggers from having seen everything: of a table that has come in the relation's place its own, otherwise
@@ -57,10 +53,7 @@ impl Present {
 /// What keeps a source from being equal to its relation, or was put aside of it; `None` where it is equal.
 pub fn problem(door: &Door<'_>, source: &Source) -> Option<String> {
     let mut source = source.clone();
-    let name = door.spi.value(&format!(
-        "SELECT to_regclass({})::oid",
-        literal(&source.relation_sql())
-    ));
+    let name = door.spi.value(&format!("SELECT to_regclass({})::oid", literal(&source.relation_sql())));
     match name.and_then(|oid| oid.parse().ok()) {
         Some(oid) => source.relation = oid,
         None if source.place == catalog::place()
@@ -69,6 +62,11 @@ pub fn problem(door: &Door<'_>, source: &Source) -> Option<String> {
     }
     if source.place != catalog::place() {
         return Some("the database has been copied; the next sync counts all rows anew".to_owned());
+    }
+    if let Some(found) = catalog::relation_of(pg_sys::Oid::from(source.relation))
+        && let Some(problem) = relation::other_hands(&source, found, door.caller)
+    {
+        return Some(problem);
     }
     if let Some(missing) = missing_tables(&source) {
         return Some(missing);
@@ -84,11 +82,15 @@ pub fn problem(door: &Door<'_>, source: &Source) -> Option<String> {
 /// Users whose rows cannot be counted together, and aliases that stand for several.
 fn put_aside(door: &Door<'_>, source: &Source) -> Option<String> {
     let rejects = source.rejects.as_deref()?;
-    let row = door.spi.row(&format!("SELECT count(*), min(coalesce(user_id::text, rejected_row ->> 'user_id')) FROM {rejects} WHERE change = 0"))?;
+    let row = door.spi.row(&format!(
+        "SELECT count(*), min(coalesce(user_id::text, rejected_row ->> 'user_id')) FROM {rejects} WHERE change = 0"
+    ))?;
     if let [Some(count), Some(user)] = row.as_slice()
         && count != "0"
     {
-        return Some(format!("{count} users such as {user} are put aside: their amounts are beyond what a ledger keeps"));
+        return Some(format!(
+            "{count} users such as {user} are put aside: their amounts are beyond what a ledger keeps"
+        ));
     }
     source.aliases.as_ref()?;
     match door.spi.row(&alias::ambiguous(source))?.as_slice() {
@@ -110,10 +112,15 @@ pub fn sync(door: &Door<'_>, source: Source) -> Source {
     let started = Instant::now();
     let mut source = source;
     relation::find(door, &mut source);
+    if let Some(owner) = relation::hold(&source, door.caller) {
+        source.relation_owner = owner;
+    }
     source.sync_id += 1;
     source.changed = 0;
     let is_copy = source.place != catalog::place();
-    if let Some(missing) = source.endings().into_iter().find(|ending| *ending != "queue" && source.table(ending).is_none()) {
+    if let Some(missing) =
+        source.endings().into_iter().find(|ending| *ending != "queue" && source.table(ending).is_none())
+    {
         let missing = qualified(&source.schema, &source.table_name(missing));
         raise(
             PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -185,6 +192,9 @@ pub fn count_all(door: &Door<'_>, source: Source) -> Source {
     let started = Instant::now();
     let mut source = source;
     relation::find(door, &mut source);
+    if let Some(owner) = relation::hold(&source, door.caller) {
+        source.relation_owner = owner;
+    }
     source.sync_id += 1;
     source.changed = 0;
     choose_again(door, &mut source);
@@ -223,9 +233,9 @@ pub fn forget_changes(door: &Door<'_>, source: &Source) {
 fn missed(source: &Source, problem: &str, is_of_columns: bool) -> ! {
     let name = literal(&source.name);
     let hint = match is_of_columns {
-        true => format!(
-            "Bring the column back, or drop the source and add it anew: SELECT strata.drop_source({name});"
-        ),
+        true => {
+            format!("Bring the column back, or drop the source and add it anew: SELECT strata.drop_source({name});")
+        }
         false => format!("SELECT strata.rebuild({name}); puts its triggers in place and counts all rows anew."),
     };
     raise(
@@ -242,6 +252,7 @@ fn choose_again(door: &Door<'_>, source: &mut Source) {
     }
     let columns = used_columns(door, source.relation, &source.columns, None);
     let family = Family::of(door, source.relation, None);
+    relation::check_parts(source, &family);
     let (capture, because) = chosen(&family, &columns);
     if capture != source.capture {
         pgrx::notice!("source {}: followed by {} from now on: {because}", source.name, capture.name());
@@ -270,9 +281,10 @@ pub fn chosen(family: &Family, columns: &[UsedColumn]) -> (Capture, String) {
             let name = family.0.first().map_or("it", |member| member.name.as_str());
             (Capture::Trigger, format!("{name} is a table of the caller's own"))
         }
-        Some(obstacle) => {
-            (Capture::Compare, format!("{obstacle}; without a \"column\" that only grows all rows are compared at each sync"))
-        }
+        Some(obstacle) => (
+            Capture::Compare,
+            format!("{obstacle}; without a \"column\" that only grows all rows are compared at each sync"),
+        ),
     }
 }
 
@@ -341,7 +353,7 @@ fn sync_users(door: &Door<'_>, source: &mut Source, present: &Present, is_copy: 
                     everyone_may_have_changed(door, source);
                 }
             }
-            source.changed = door.spi.run(&texts::sync_users_by_trigger(source, &present.domains)) as i64;
+            source.changed = door.spi.run(&texts::sync_users_by_trigger(source)) as i64;
         }
         Capture::Column => {
             let row = door.spi.row(&texts::sync_users_by_column(source, &present.mark_type)).unwrap_or_default();
@@ -400,17 +412,14 @@ fn sync_by_trigger(door: &Door<'_>, source: &mut Source, present: &Present, is_c
         relation::attach(door, source, &added);
         // who came through the parent and left where no trigger saw it stands in the queue
         let names: Vec<String> = added.iter().map(|member| member.name.clone()).collect();
-        let users = texts::users_of(source, &names, &present.domains);
+        let users = texts::users_of(source, &names);
         if some_anew {
             door.spi.run(&texts::take_marks(source));
         }
         recount(door, source, present, Some(&users));
         source.family = oids;
     } else if is_long(door, source, queued) {
-        pgrx::notice!(
-            "source {}: {queued} changes wait, all rows are counted anew, which costs less",
-            source.name
-        );
+        pgrx::notice!("source {}: {queued} changes wait, all rows are counted anew, which costs less", source.name);
         return recount(door, source, present, None);
     }
     fold(door, source, present);
@@ -488,33 +497,25 @@ fn taken(source: &mut Source, row: Option<Row>, looks_beyond: bool) -> Result<()
 fn later(one: &str, other: &str) -> bool {
     let key = |day: &str| {
         let is_before = day.ends_with("BC");
-        let parts: Vec<i64> =
-            day.trim_end_matches(" BC").split('-').filter_map(|part| part.parse().ok()).collect();
+        let parts: Vec<i64> = day.trim_end_matches(" BC").split('-').filter_map(|part| part.parse().ok()).collect();
         let year = parts.first().copied().unwrap_or(0);
         (if is_before { -year } else { year }, parts.get(1).copied(), parts.get(2).copied())
     };
     key(one) > key(other)
 }
 
-/// What is in the queue, folded into the ledgers: in parts where it is long, so that memory is bounded.
+/// What is in the queue, folded into the ledgers: in batches where it is long, so that memory is bounded.
 fn fold(door: &Door<'_>, source: &mut Source, present: &Present) {
-    let domains = &present.domains;
     if door.spi.is(&texts::has_aside(source)) {
-        let users = texts::aside_in_queue(source, domains);
+        let users = texts::aside_in_queue(source);
         recount(door, source, present, Some(&users));
     }
     let log = log(door, source);
     let queue = source.queue.clone().unwrap_or_default();
     let pages = door.spi.value(&format!("SELECT pg_relation_size({}::regclass) / 8192", literal(&queue)));
     let pages: u64 = pages.and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    let parts = (pages / PAGES_OF_A_PART).max(1);
-    for part in 0..parts {
-        let is_last = part + 1 == parts;
-        let pages = Pages {
-            from: part * PAGES_OF_A_PART,
-            to: (!is_last).then(|| (part + 1) * PAGES_OF_A_PART),
-        };
-        let statement = texts::fold(source, pages, domains, log);
+    for batch in Batch::all(pages, PAGES_OF_A_BATCH, BATCHES_BY_USER) {
+        let statement = texts::fold(source, batch, log);
         let run = |source: &mut Source, looks_beyond: bool| {
             door.spi.attempt(|| {
                 let row = with_few_users(|| door.spi.row(&statement));
@@ -529,7 +530,7 @@ fn fold(door: &Door<'_>, source: &mut Source, present: &Present) {
         if run(source, false).is_ok() {
             continue;
         }
-        let users = texts::users_of(source, &[], domains);
+        let users = texts::users_of(source, &[]);
         return recount(door, source, present, Some(&users));
     }
 }
@@ -550,7 +551,7 @@ fn recount(door: &Door<'_>, source: &mut Source, present: &Present, users: Optio
     }
     let statement = |source: &Source, rows: &str| match users {
         None => texts::recount_all(source, rows, &present.mark_type, is_first, log),
-        Some(users) => texts::recount_users(source, rows, users, &present.mark_type, &present.domains, log),
+        Some(users) => texts::recount_users(source, rows, users, &present.mark_type, log),
     };
     let run = |source: &mut Source, rows: &str, looks_beyond: bool| {
         let statement = statement(source, rows);
@@ -624,11 +625,11 @@ fn move_aliases(door: &Door<'_>, source: &mut Source, map: &Source, everyone: bo
 
 /// Every user whose ledger is not what the rows say: (`user_id`, `first_day`, `kept`, `counted`) into the answer.
 pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
-    let present = Present::of(door, source);
+    relation::hold(source, door.caller);
     door.spi.run(&format!("SELECT FROM {} LIMIT 0", source.relation_sql()));
     let put = |from: &str| {
         door.spi.attempt(|| {
-            quietly(|| door.spi.answer(&texts::verify(source, from, &present.domains), rows));
+            quietly(|| door.spi.answer(&texts::verify(source, from, true), rows));
             Ok(())
         })
     };
@@ -637,5 +638,6 @@ pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
     }
     let rejects = source.rejects.as_deref().unwrap_or_default();
     let aside = format!("SELECT user_id FROM {rejects} WHERE user_id IS NOT NULL");
-    quietly(|| door.spi.answer(&texts::verify(source, &texts::countable_without(source, &aside), &present.domains), rows));
+    let countable = texts::countable_without(source, &aside);
+    quietly(|| door.spi.answer(&texts::verify(source, &countable, false), rows));
 }

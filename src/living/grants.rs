@@ -25,7 +25,8 @@ impl Grantee {
         if name == "public" {
             return Grantee { name: "PUBLIC".to_owned(), oid: 0 };
         }
-        let role = door.spi.row(&format!("SELECT quote_ident(rolname), oid FROM pg_roles WHERE rolname = {}", literal(&name)));
+        let role =
+            door.spi.row(&format!("SELECT quote_ident(rolname), oid FROM pg_roles WHERE rolname = {}", literal(&name)));
         match role.as_deref() {
             Some([Some(name), Some(oid)]) => Grantee { name: name.clone(), oid: oid.parse().unwrap_or_default() },
             _ => raise(
@@ -92,7 +93,7 @@ fn may_grant(door: &Door<'_>, right: &Right, schema: &str) -> bool {
 
 fn usage(schema: &str, role: &str) -> Right {
     Right {
-        gives: format!("USAGE on schema {}", ident(schema)),
+        gives: format!("USAGE on schema {schema}"),
         relation: None,
         grant: format!("GRANT USAGE ON SCHEMA {} TO {role}", ident(schema)),
         revoke: String::new(),
@@ -160,7 +161,8 @@ unsafe extern "C-unwind" fn living_revoke_read(fcinfo: pg_sys::FunctionCallInfo)
         let registry = super::registry::Registry { schema: model.schema.clone() };
         let mut reads_others = false;
         for other in registry.models(door) {
-            let reads = other.name != model.name && other.members.as_deref().is_some_and(|members| role.has(door, members));
+            let reads =
+                other.name != model.name && other.members.as_deref().is_some_and(|members| role.has(door, members));
             if reads {
                 reads_others = true;
                 let needed = grounds(door, &other);
@@ -185,7 +187,10 @@ unsafe extern "C-unwind" fn living_revoke_read(fcinfo: pg_sys::FunctionCallInfo)
                 ))
         });
         if let Some(members) = still {
-            pgrx::notice!("{} may still read {members}: as its owner, through PUBLIC, or through a role that it belongs to", role.name);
+            pgrx::notice!(
+                "{} may still read {members}: as its owner, through PUBLIC, or through a role that it belongs to",
+                role.name
+            );
         }
         answer(door, &taken, &role.name)
     };

@@ -16,7 +16,7 @@ use super::door::{Answer, Door, writing};
 use super::refresh::{in_zone_of, sync_parts};
 use super::registry::{Kind, Lock, Registry};
 use super::sources::{register_users, schema_argument};
-use super::{follow, schedule, sources, views};
+use super::{follow, relation, schedule, sources, views};
 use crate::error::{OrRaise, raise};
 use crate::pg::expression::{self, RowExpression};
 use crate::pg::settings::pinned;
@@ -32,6 +32,7 @@ pub struct Loaded {
 impl Loaded {
     /// What a definition, which may be that of an older version, reads of them.
     pub fn of(door: &Door<'_>, model: LivingModel, parts: Vec<Part>, definition: &Model) -> Loaded {
+        relation::hold_users(door, &parts);
         let attributes = parts
             .iter()
             .find(|part| part.kind == PartKind::Attributes)
@@ -176,7 +177,8 @@ extern "C-unwind" fn living_create_model(fcinfo: pg_sys::FunctionCallInfo) -> pg
             try_out(door, &loaded.reading(), &definition);
             add_version(door, &model, &definition, "definition", None, false);
             views::rebuild(door, &model.schema);
-            let tables = ["members", "history", "periods"].map(|ending| qualified_text(&model.schema, &model.table_name(ending)));
+            let tables = ["members", "history", "periods"]
+                .map(|ending| qualified_text(&model.schema, &model.table_name(ending)));
             Answer::Text(format!("model \"{name}\": {}", tables.join(", ")))
         },
     )
@@ -241,11 +243,7 @@ fn check_days(door: &Door<'_>, model: &LivingModel) {
     if let Some(day) = &model.history_from
         && !door.spi.is(&format!("SELECT isfinite({})", date(day)))
     {
-        raise(
-            PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
-            format!("history_from cannot be {day}"),
-            None,
-        );
+        raise(PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW, format!("history_from cannot be {day}"), None);
     }
 }
 
@@ -309,11 +307,9 @@ fn source_called(door: &Door<'_>, registry: &Registry, name: &str) -> Source {
     let found = sources.iter().find(|source| source.name == name || Some(source.name.as_str()) == bare);
     match found {
         Some(source) if source.is_events => source.clone(),
-        Some(source) => raise(
-            PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
-            format!("source \"{}\" has no ledgers", source.name),
-            None,
-        ),
+        Some(source) => {
+            raise(PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE, format!("source \"{}\" has no ledgers", source.name), None)
+        }
         None => {
             let mut hint = "Add it with strata.add_source, or name the one that stands for it, as in sources => \
                             '{\"orders\": \"shop_orders\"}'."
@@ -370,7 +366,12 @@ fn register(door: &Door<'_>, model: &mut LivingModel, kind: PartKind, given: &Gi
     let name = format!("{}_{}", model.name, kind.name());
     let query = given.is_query.then(|| {
         let view = qualified(&model.schema, &name);
-        door.spi.run(&comment("VIEW", &view, &model.id, &format!("the query of {} of model {}.", kind.name(), model.name)));
+        door.spi.run(&comment(
+            "VIEW",
+            &view,
+            &model.id,
+            &format!("the query of {} of model {}.", kind.name(), model.name),
+        ));
         let text = door.spi.value(&format!("SELECT pg_get_viewdef({}::regclass)", literal(&view))).unwrap_or_default();
         text.trim().trim_end_matches(';').to_owned()
     });
@@ -533,7 +534,13 @@ fn drop_own_view(door: &Door<'_>, model: &LivingModel, kind: PartKind) -> Option
     Some(view)
 }
 
-fn alter(door: &Door<'_>, alteration: Alteration, wanted: Option<Model>, sources: Option<String>, activate: bool) -> i32 {
+fn alter(
+    door: &Door<'_>,
+    alteration: Alteration,
+    wanted: Option<Model>,
+    sources: Option<String>,
+    activate: bool,
+) -> i32 {
     let Alteration { mut model, before, given } = alteration;
     in_zone_of(&model);
     let active = door.version(&model, model.active_version);
@@ -746,7 +753,11 @@ extern "C-unwind" fn living_drop_model(fcinfo: pg_sys::FunctionCallInfo) -> pg_s
             // its views read the tables that go now
             views::rebuild(door, &model.schema);
             let (mut gone, mut left) = (Vec::new(), Vec::new());
-            let tables = [("periods", "VIEW", &model.periods), ("members", "TABLE", &model.members), ("history", "TABLE", &model.history)];
+            let tables = [
+                ("periods", "VIEW", &model.periods),
+                ("members", "TABLE", &model.members),
+                ("history", "TABLE", &model.history),
+            ];
             for (ending, kind, table) in tables {
                 let name = model.table_name(ending);
                 match table {

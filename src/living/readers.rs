@@ -6,12 +6,14 @@
 
 use pgrx::prelude::*;
 use strata_core::model::{Definition, Model};
-use strata_core::statements::model::{Attributes, Reading, date, definition, layers};
+use strata_core::statements::literal_or_null;
+use strata_core::statements::model::{date, definition, layers};
 use strata_core::statements::reader::{self as texts, Side, Way};
 use strata_core::statements::registry::{LivingModel, Part, PartKind};
-use strata_core::statements::{literal, literal_or_null, qualified, text_array};
 
 use super::door::{self, Answer, Door};
+use super::models::Loaded;
+use super::relation;
 use crate::error::{OrRaise, raise};
 use crate::pg::rows::Rows;
 
@@ -71,10 +73,10 @@ impl Asked {
     /// Refuses to go on where a table of the model is gone.
     fn check_table(&self, ending: &str, table: &Option<String>) {
         if table.is_none() {
-            let table = qualified(&self.model.schema, &self.model.table_name(ending));
+            let (schema, table) = (&self.model.schema, self.model.table_name(ending));
             raise(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-                format!("the {ending} of model \"{}\" are gone: {table}", self.model.name),
+                format!("the {ending} of model \"{}\" are gone: {schema}.{table}", self.model.name),
                 Some("Drop the model and create it anew.".to_owned()),
             );
         }
@@ -94,23 +96,14 @@ impl Asked {
     }
 
     /// What is read for it, for a definition of its own or another.
-    fn material(&self, door: &Door<'_>, definition: &Model) -> Material {
-        let parts = door.parts(&self.model);
+    fn load(&self, door: &Door<'_>, definition: &Model) -> Loaded {
+        let mut parts = door.parts(&self.model);
         check_connected(&self.model, &parts, definition);
-        let attributes = attributes(door, &parts, definition);
-        Material { parts, attributes }
-    }
-}
-
-/// The sources of a model with what its attributes have.
-struct Material {
-    parts: Vec<Part>,
-    attributes: Attributes,
-}
-
-impl Material {
-    fn reading<'a>(&'a self, model: &'a LivingModel) -> Reading<'a> {
-        Reading { model, parts: &self.parts, attributes: &self.attributes }
+        for part in parts.iter_mut().filter(|part| part.kind != PartKind::Ledger) {
+            relation::find(door, &mut part.source);
+        }
+        relation::hold_users(door, &parts);
+        Loaded::of(door, self.model.clone(), parts, definition)
     }
 }
 
@@ -130,37 +123,12 @@ fn check_connected(model: &LivingModel, parts: &[Part], definition: &Model) {
         );
     }
     if let Some(part) = ledgers.iter().find(|part| part.source.ledger.is_none()) {
-        let table = qualified(&part.source.schema, &part.source.table_name("ledger"));
+        let table = part.source.table_name("ledger");
         raise(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
-            format!("the ledgers of source \"{}\" are gone: {table}", part.source.name),
+            format!("the ledgers of source \"{}\" are gone: {}.{table}", part.source.name, part.source.schema),
             Some("Drop the source and add it anew.".to_owned()),
         );
-    }
-}
-
-/// Where the attributes of a model come from, as their relation is now.
-fn attributes(door: &Door<'_>, parts: &[Part], definition: &Model) -> Attributes {
-    let Some(part) = parts.iter().find(|part| part.kind == PartKind::Attributes) else { return Attributes::default() };
-    let wanted: Vec<&str> = definition.definition().attributes.0.iter().map(|(name, _)| name.as_str()).collect();
-    let relation = literal(&part.source.relation_sql());
-    let present = door.spi.rows(&format!(
-        "SELECT attname FROM pg_attribute
-WHERE attrelid = to_regclass({relation}) AND attnum > 0 AND NOT attisdropped AND attname = ANY ({}) ORDER BY attnum",
-        text_array(wanted)
-    ));
-    let index = |condition: &str| {
-        door.spi.is(&format!(
-            "SELECT EXISTS (
-    SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = to_regclass({relation}) AND i.indisvalid AND i.indpred IS NULL AND ({} = a.attname OR {0} = quote_ident(a.attname)){condition})",
-            literal(&part.source.user_expression)
-        ))
-    };
-    Attributes {
-        present: present.into_iter().filter_map(|row| row.into_iter().next()?).collect(),
-        is_indexed: index(""),
-        is_unique: index(" AND i.indisunique AND i.indnkeyatts = 1"),
     }
 }
 
@@ -185,11 +153,7 @@ fn day(door: &Door<'_>, index: usize, what: &str) -> String {
 fn days(door: &Door<'_>) -> (String, String) {
     let (from, to) = (day(door, 1, "from_day"), day(door, 2, "to_day"));
     if door.integer(1) > door.integer(2) {
-        raise(
-            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            format!("from_day {from} is after to_day {to}"),
-            None,
-        );
+        raise(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, format!("from_day {from} is after to_day {to}"), None);
     }
     (from, to)
 }
@@ -220,8 +184,8 @@ unsafe extern "C-unwind" fn living_members(fcinfo: pg_sys::FunctionCallInfo) -> 
         let asked = Asked::of(door, 0);
         let day = asked.day_or_last(door, 1);
         let asked = asked.as_of(door, &day);
-        let material = asked.material(door, &asked.definition);
-        let reading = material.reading(&asked.model);
+        let loaded = asked.load(door, &asked.definition);
+        let reading = loaded.reading();
         let text = definition(&asked.definition);
         let query = match asked.is_refreshed(&day) {
             true => {
@@ -259,7 +223,10 @@ unsafe extern "C-unwind" fn living_transitions(fcinfo: pg_sys::FunctionCallInfo)
 unsafe extern "C-unwind" fn living_layer_at(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     door::reading(fcinfo, |door| {
         let asked = Asked::of(door, 0);
-        asked.check_exclusive("a user can be in more than one", "View strata_periods names them all, each with its days.");
+        asked.check_exclusive(
+            "a user can be in more than one",
+            "View strata_periods names them all, each with its days.",
+        );
         asked.check_history();
         let (Some(user), Some(day)) = (door.text(1), door.printed(2)) else { return Answer::Null };
         let layer = door.spi.value(&texts::layer_at(&asked.model, &user, &date(&day)));
@@ -311,9 +278,9 @@ fn ask_about(door: &Door<'_>, question: impl Fn(&str, &str) -> String) -> Option
     let Some(user) = door.text(1) else {
         raise(PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED, "the user is missing", None);
     };
-    let material = asked.material(door, &asked.definition);
+    let loaded = asked.load(door, &asked.definition);
     let question = question(&definition(&asked.definition), &date(&day));
-    let row = door.spi.row(&texts::ask_about(&material.reading(&asked.model), &question, &user, &date(&day)));
+    let row = door.spi.row(&texts::ask_about(&loaded.reading(), &question, &user, &date(&day)));
     let name = &asked.model.name;
     match row.as_deref() {
         Some([Some(_), Some(answer)]) => Some(answer.clone()),
@@ -358,11 +325,10 @@ unsafe extern "C-unwind" fn living_replay(fcinfo: pg_sys::FunctionCallInfo) -> p
         let step = number_of_days(door, 3, "step");
         let other = door.printed(4).map(|json| Definition::from_json(&json).and_then(Model::new).or_raise());
         let replayed = other.as_ref().unwrap_or(&asked.definition);
-        let material = asked.material(door, replayed);
-        let reading = material.reading(&asked.model);
+        let loaded = asked.load(door, replayed);
+        let reading = loaded.reading();
         let days = (date(&from), date(&to));
-        let query =
-            texts::replay(&reading, &definition(replayed), replayed.is_overlapping(), (&days.0, &days.1), step);
+        let query = texts::replay(&reading, &definition(replayed), replayed.is_overlapping(), (&days.0, &days.1), step);
         answer(door, &query)
     })
 }
@@ -376,8 +342,8 @@ unsafe extern "C-unwind" fn living_backtest(fcinfo: pg_sys::FunctionCallInfo) ->
         let day = day(door, 1, "day");
         let horizon = number_of_days(door, 2, "horizon");
         let source = door.text(3);
-        let material = asked.material(door, &asked.definition);
-        let ledgers: Vec<&Part> = material.parts.iter().filter(|part| part.kind == PartKind::Ledger).collect();
+        let loaded = asked.load(door, &asked.definition);
+        let ledgers: Vec<&Part> = loaded.parts.iter().filter(|part| part.kind == PartKind::Ledger).collect();
         if let Some(source) = &source
             && ledgers.iter().all(|part| part.name != *source)
         {
@@ -388,11 +354,8 @@ unsafe extern "C-unwind" fn living_backtest(fcinfo: pg_sys::FunctionCallInfo) ->
                 Some(format!("It has: {}.", names.join(", "))),
             );
         }
-        let latest: Vec<String> = ledgers
-            .iter()
-            .filter_map(|part| part.source.latest_day.as_deref())
-            .map(date)
-            .collect();
+        let latest: Vec<String> =
+            ledgers.iter().filter_map(|part| part.source.latest_day.as_deref()).map(date).collect();
         let end = format!("{} + {horizon}", date(&day));
         if !latest.is_empty()
             && let Some(row) = door.spi.row(&format!(
@@ -406,7 +369,7 @@ unsafe extern "C-unwind" fn living_backtest(fcinfo: pg_sys::FunctionCallInfo) ->
         let layers: Vec<(String, usize)> =
             layers(&asked.definition).into_iter().map(|layer| (layer.name, layer.order)).collect();
         let query = texts::backtest(
-            &material.reading(&asked.model),
+            &loaded.reading(),
             &definition(&asked.definition),
             asked.definition.is_overlapping(),
             &date(&day),
@@ -418,9 +381,9 @@ unsafe extern "C-unwind" fn living_backtest(fcinfo: pg_sys::FunctionCallInfo) ->
     })
 }
 
-fn side<'a>(asked: &'a Asked, material: &'a Material) -> Side<'a> {
+fn side<'a>(asked: &Asked, loaded: &'a Loaded) -> Side<'a> {
     Side {
-        reading: material.reading(&asked.model),
+        reading: loaded.reading(),
         definition: definition(&asked.definition),
         is_overlapping: asked.definition.is_overlapping(),
         layers: layers(&asked.definition).into_iter().map(|layer| layer.name).collect(),
@@ -434,7 +397,7 @@ unsafe extern "C-unwind" fn living_compare_models(fcinfo: pg_sys::FunctionCallIn
     door::reading(fcinfo, |door| {
         let (a, b) = (Asked::of(door, 0), Asked::of(door, 1));
         let day = a.day_or_last(door, 2);
-        let (of_a, of_b) = (a.material(door, &a.definition), b.material(door, &b.definition));
+        let (of_a, of_b) = (a.load(door, &a.definition), b.load(door, &b.definition));
         answer(door, &texts::compare(&side(&a, &of_a), &side(&b, &of_b), &date(&day)))
     })
 }

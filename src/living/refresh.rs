@@ -5,9 +5,9 @@ use std::ffi::CString;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
+use pgrx::PgTryBuilder;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::prelude::*;
-use pgrx::PgTryBuilder;
 use strata_core::model::{Asked, Model};
 use strata_core::statements::model::{self as models, Reading, Users, date, definition, differ_in_cuts_alone};
 use strata_core::statements::refresh::{self as texts, Everyone, Examined, Share, Task};

@@ -154,7 +154,8 @@ impl Door<'_> {
             )
         };
         let (own, mut others) = self.registries();
-        let mut candidates: Vec<(Registry, String)> = own.into_iter().map(|registry| (registry, name.to_owned())).collect();
+        let mut candidates: Vec<(Registry, String)> =
+            own.into_iter().map(|registry| (registry, name.to_owned())).collect();
         if let Some((schema, rest)) = split_qualified(name)
             && let Some(oid) = catalog::schema_called(&schema)
         {
@@ -185,18 +186,27 @@ impl Door<'_> {
         for (schema, owner) in others {
             hint = format!("{hint} Those of schema {} belong to {owner}: SET ROLE {owner};", ident(&schema));
         }
-        raise(PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT, format!("{} \"{name}\" does not exist", what.name()), Some(hint))
+        raise(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!("{} \"{name}\" does not exist", what.name()),
+            Some(hint),
+        )
     }
 
     /// The source of a name.
     pub fn source(&self, name: Option<&str>) -> Source {
+        self.held_source(self.found_source(name))
+    }
+
+    fn found_source(&self, name: Option<&str>) -> Source {
         let (registry, row) = self.find(Kind::Source, name, sources_select);
         Source::from_row(&registry.schema, &row).or_raise()
     }
 
     /// The source of a name, to be changed: locked until the transaction ends.
     pub fn source_to_change(&self, name: Option<&str>) -> Source {
-        let found = self.source(name);
+        // whoever drops it holds its row while it waits for the tables
+        let found = self.found_source(name);
         found.lock(self);
         self.source_in(&found.schema, &found.name)
     }
@@ -205,20 +215,52 @@ impl Door<'_> {
     pub fn source_in(&self, schema: &str, name: &str) -> Source {
         let tail = format!("WHERE s.name = {}", literal(name));
         match self.spi.row(&sources_select(schema, &tail)) {
-            Some(row) => Source::from_row(schema, &row).or_raise(),
+            Some(row) => self.held_source(Source::from_row(schema, &row).or_raise()),
             None => raise(PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT, format!("source \"{name}\" is gone"), None),
         }
     }
 
     /// The model of a name.
     pub fn model(&self, name: Option<&str>) -> LivingModel {
+        self.held_model(self.found_model(name))
+    }
+
+    fn found_model(&self, name: Option<&str>) -> LivingModel {
         let (registry, row) = self.find(Kind::Model, name, models_select);
         LivingModel::from_row(&registry.schema, &row).or_raise()
     }
 
+    /// Holds tables that have been found to be the caller's own, so that they stay what they are: whose schema it is may drop
+    /// them, and put his own in their place while a call waits for a lock; what is on those would run as the caller.
+    fn hold_tables<'t>(&self, whose: &str, tables: impl IntoIterator<Item = &'t String>) {
+        for table in tables {
+            let held = catalog::hold_named(table);
+            if held.is_none_or(|held| held.owner != self.caller || held.kind != b'r' && held.kind != b'v') {
+                raise(
+                    PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
+                    format!("table {table} of {whose} is being changed"),
+                    Some("Try again.".to_owned()),
+                );
+            }
+        }
+    }
+
+    fn held_source(&self, source: Source) -> Source {
+        let tables =
+            [&source.ledger, &source.aliases, &source.queue, &source.changes, &source.alias_changes, &source.rejects];
+        self.hold_tables(&format!("source \"{}\"", source.name), tables.into_iter().flatten());
+        source
+    }
+
+    fn held_model(&self, model: LivingModel) -> LivingModel {
+        let tables = [&model.members, &model.history, &model.periods];
+        self.hold_tables(&format!("model \"{}\"", model.name), tables.into_iter().flatten());
+        model
+    }
+
     /// The model of a name, to be changed: locked until the transaction ends.
     pub fn model_to_change(&self, name: Option<&str>) -> LivingModel {
-        let found = self.model(name);
+        let found = self.found_model(name);
         let registry = found.registry("strata_models");
         self.spi.run(&format!("SELECT FROM {registry} AS s WHERE s.name = {} FOR NO KEY UPDATE", literal(&found.name)));
         self.model_in(&found.schema, &found.name)
@@ -227,7 +269,7 @@ impl Door<'_> {
     pub fn model_in(&self, schema: &str, name: &str) -> LivingModel {
         let tail = format!("WHERE s.name = {}", literal(name));
         match self.spi.row(&models_select(schema, &tail)) {
-            Some(row) => LivingModel::from_row(schema, &row).or_raise(),
+            Some(row) => self.held_model(LivingModel::from_row(schema, &row).or_raise()),
             None => raise(PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT, format!("model \"{name}\" is gone"), None),
         }
     }
@@ -297,11 +339,9 @@ impl Door<'_> {
         let most = if what == Kind::Model { 44 } else { 47 };
         let what_name = what.name();
         match name {
-            None | Some("") => raise(
-                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("a {what_name} needs a name"),
-                None,
-            ),
+            None | Some("") => {
+                raise(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, format!("a {what_name} needs a name"), None)
+            }
             Some(name) if name.len() > most => raise(
                 PgSqlErrorCode::ERRCODE_NAME_TOO_LONG,
                 format!("the name \"{name}\" of a {what_name} has {} bytes, at most {most} are possible", name.len()),
@@ -337,7 +377,10 @@ impl Registry {
         if layout > LAYOUT {
             raise(
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("the registry in schema {} is of layout {layout}, which this library does not know", ident(&self.schema)),
+                format!(
+                    "the registry in schema {} is of layout {layout}, which this library does not know",
+                    ident(&self.schema)
+                ),
                 Some("Install the version of pg_strata that it was made with, or a later one.".to_owned()),
             );
         }

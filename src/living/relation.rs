@@ -1,7 +1,7 @@
 //! The relation that a source follows, as it is now: what inherits from it, whose it is, which triggers it has.
 
 use pgrx::{PgSqlErrorCode, pg_sys};
-use strata_core::statements::registry::Source;
+use strata_core::statements::registry::{Part, PartKind, Source};
 use strata_core::statements::source::EVENTS;
 use strata_core::statements::{literal, source as texts, text_array};
 
@@ -18,6 +18,8 @@ pub struct Member {
     kind: String,
     is_own: bool,
     owner: String,
+    /// Whether that is somebody who may do everything anyway.
+    is_of_superuser: bool,
     is_subscribed: bool,
     /// Triggers of the source that fire, that are there at all, and that are as they would be made now.
     firing: i64,
@@ -71,7 +73,8 @@ impl Family {
     UNION SELECT i.inhrelid FROM family JOIN pg_inherits AS i ON i.inhparent = member WHERE NOT i.inhdetachpending
 )
 SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind, c.relowner = {}::oid, quote_ident(pg_get_userbyid(c.relowner)),
-       EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = c.oid), t.firing, t.triggers, t.exact
+       EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = c.oid), t.firing, t.triggers, t.exact,
+       (SELECT rolsuper FROM pg_roles AS o WHERE o.oid = c.relowner)
 FROM family JOIN pg_class AS c ON c.oid = member JOIN pg_namespace AS n ON n.oid = c.relnamespace
      CROSS JOIN LATERAL (
          SELECT count(*) FILTER (WHERE tgenabled IN ('A', 'O')) AS firing, count(*) AS triggers,
@@ -99,6 +102,7 @@ ORDER BY c.oid <> {relation}::oid, c.oid",
                 firing: number(6),
                 triggers: number(7),
                 exact: number(8),
+                is_of_superuser: text(9).as_deref() == Some("t"),
             })
         });
         Family(members.collect())
@@ -142,8 +146,7 @@ pub fn oid_of(door: &Door<'_>, name: &str) -> u32 {
 #[derive(Debug, Clone)]
 pub struct UsedColumn {
     pub name: String,
-    /// As it is declared, and without a domain.
-    pub declared: String,
+    /// Its type without a domain.
     pub base: String,
     pub is_virtual: bool,
     /// The type that the queue has for it, where there is a queue.
@@ -164,14 +167,14 @@ pub fn used_columns(door: &Door<'_>, relation: u32, columns: &[String], queue: O
     let queue = queue.map_or("NULL::regclass".to_owned(), |queue| format!("to_regclass({})", literal(queue)));
     let rows = door.spi.rows(&format!(
         "WITH RECURSIVE used AS (
-    SELECT a.attname, a.attnum, a.atttypid, a.attcollation, a.attgenerated, a.atttypid AS base
+    SELECT a.attname, a.attnum, a.attcollation, a.attgenerated, a.atttypid AS base
     FROM pg_attribute AS a
     WHERE a.attrelid = {relation}::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY ({}::name[])
 ), bases AS (
     SELECT attname, base FROM used
     UNION ALL SELECT b.attname, t.typbasetype FROM bases AS b JOIN pg_type AS t ON t.oid = b.base WHERE t.typtype = 'd'
 )
-SELECT u.attname, format_type(u.atttypid, -1), format_type(b.base, -1), u.attgenerated = 'v', format_type(q.atttypid, -1),
+SELECT u.attname, format_type(b.base, -1), u.attgenerated = 'v', format_type(q.atttypid, -1),
        CASE WHEN u.attcollation <> 0 AND u.attcollation <> t.typcollation THEN format('%I.%I', n.nspname, c.collname) END
 FROM used AS u
      JOIN bases AS b ON b.attname = u.attname
@@ -185,11 +188,10 @@ ORDER BY u.attnum",
         let text = |place: usize| row.get(place).cloned().flatten();
         Some(UsedColumn {
             name: text(0)?,
-            declared: text(1)?,
-            base: text(2)?,
-            is_virtual: text(3).as_deref() == Some("t"),
-            queued: text(4),
-            collation: text(5),
+            base: text(1)?,
+            is_virtual: text(2).as_deref() == Some("t"),
+            queued: text(3),
+            collation: text(4),
         })
     });
     columns.collect()
@@ -207,12 +209,6 @@ pub fn column_problem(source: &Source, columns: &[UsedColumn]) -> Option<String>
             })
         }
     })
-}
-
-/// The columns whose type is a domain, which stand in the queue by its base type.
-pub fn domains(columns: &[UsedColumn]) -> Vec<(String, String)> {
-    let domains = columns.iter().filter(|column| column.declared != column.base);
-    domains.map(|column| (column.name.clone(), column.declared.clone())).collect()
 }
 
 /// Finds the relation by its name as it is now, since tools swap tables; where nothing is called so any more, by its number,
@@ -240,11 +236,63 @@ pub fn find(door: &Door<'_>, source: &mut Source) {
         None => raise(
             PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
             format!("relation {} of source \"{}\" does not exist", source.relation_text(), source.name),
-            Some(format!(
-                "Bring it back, or drop the source: SELECT strata.drop_source({});",
-                literal(&source.name)
-            )),
+            Some(format!("Bring it back, or drop the source: SELECT strata.drop_source({});", literal(&source.name))),
         ),
+    }
+}
+
+/// Holds a source's relation, and looks whose it is: what another role has put in the place of what was followed would run with
+/// the rights of who follows it. Answers whose it is by now.
+///
+/// `None` where there is no such relation.
+pub fn hold(source: &Source, caller: pg_sys::Oid) -> Option<String> {
+    let found = catalog::hold_named(&source.relation_sql())?;
+    if let Some(problem) = other_hands(source, found, caller) {
+        in_other_hands(source, &problem);
+    }
+    Some(catalog::role_name(found.owner))
+}
+
+/// The same of the relations that a model reads by itself: attributes, registered users.
+pub fn hold_users(door: &Door<'_>, parts: &[Part]) {
+    for part in parts.iter().filter(|part| part.kind != PartKind::Ledger) {
+        hold(&part.source, door.caller);
+    }
+}
+
+fn in_other_hands(source: &Source, problem: &str) -> ! {
+    let hint = match source.is_events {
+        true => format!(
+            "Where it is to be followed all the same, drop the source and add it anew: SELECT strata.drop_source({});",
+            literal(&source.name)
+        ),
+        false => "Where it is to be read all the same, name it again, with strata.alter_model.".to_owned(),
+    };
+    raise(
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+        format!("source \"{}\" may have missed changes: {problem}", source.name),
+        Some(hint),
+    )
+}
+
+/// Says of a relation that it belongs neither to the caller, nor to whom it belonged, nor to a superuser.
+pub fn other_hands(source: &Source, found: catalog::Relation, caller: pg_sys::Oid) -> Option<String> {
+    let owner = catalog::role_name(found.owner);
+    let is_known = found.owner == caller || catalog::is_superuser(found.owner) || owner == source.relation_owner;
+    (!is_known).then(|| format!("{} belongs to {owner} by now", source.relation_text()))
+}
+
+/// The same of what inherits from it.
+fn part_in_other_hands(source: &Source, family: &Family) -> Option<String> {
+    let is_known = |member: &&Member| member.is_own || member.is_of_superuser || member.owner == source.relation_owner;
+    let other = family.0.iter().find(|member| !is_known(member))?;
+    Some(format!("{} belongs to {}", other.name, other.owner))
+}
+
+/// Refuses to read a relation of which a part belongs to somebody else.
+pub fn check_parts(source: &Source, family: &Family) {
+    if let Some(problem) = part_in_other_hands(source, family) {
+        in_other_hands(source, &problem);
     }
 }
 

@@ -1,8 +1,8 @@
 //! `strata.schedule`, `unschedule`: refreshing models by the clock, through pg_cron where it is installed in this database.
 
 use pgrx::prelude::*;
-use strata_core::statements::registry::LivingModel;
 use strata_core::statements::literal;
+use strata_core::statements::registry::LivingModel;
 
 use super::door::{self, Answer, Door};
 use crate::error::raise;
@@ -59,8 +59,11 @@ ORDER BY p.proname",
 
     /// Plans a command, in the place of what the job did before; answers its number.
     fn plan(&self, door: &Door<'_>, job: &str, cron: &str, command: &str) -> Option<String> {
-        let arguments: Vec<String> =
-            [job, cron, command].iter().zip(&self.schedule).map(|(value, of)| format!("{}::{of}", literal(value))).collect();
+        let arguments: Vec<String> = [job, cron, command]
+            .iter()
+            .zip(&self.schedule)
+            .map(|(value, of)| format!("{}::{of}", literal(value)))
+            .collect();
         seeing_own_rows(|| door.spi.value(&format!("SELECT cron.schedule({})", arguments.join(", "))))
     }
 

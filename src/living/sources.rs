@@ -73,9 +73,7 @@ extern "C-unwind" fn living_add_source(fcinfo: pg_sys::FunctionCallInfo) -> pg_s
             let condition = door.text(5).map(|text| of_row(&text, "where_clause"));
             let map = door.oid(10).map(|map| {
                 let map = check_relation(Some(map), &name);
-                let part = |index: usize, what: &str| {
-                    expression::of_row(map, &needed(index, what, "user_id"), what)
-                };
+                let part = |index: usize, what: &str| expression::of_row(map, &needed(index, what, "user_id"), what);
                 (map, part(12, "map_alias"), part(13, "map_user"))
             });
             (name, Asked { relation, user, time: Some(time), amount, condition }, map)
@@ -169,6 +167,19 @@ fn key_type(door: &Door<'_>, expression: &RowExpression, what: &str) -> String {
             Some("A user is a number, a text or a uuid.".to_owned()),
         );
     }
+    let owner = door.spi.value(&format!(
+        "SELECT quote_ident(o.rolname) FROM pg_type AS t JOIN pg_roles AS o ON o.oid = t.typowner
+WHERE t.oid = {}::regtype AND NOT o.rolsuper AND o.oid <> {}::oid",
+        literal(&base),
+        door.caller.to_u32()
+    ));
+    if let Some(owner) = owner {
+        raise(
+            PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            format!("{what} \"{}\" is of type {base}, which belongs to {owner}", expression.canonical),
+            Some("Casts of that type are his functions, and would run as you. Use a type of your own, or one of PostgreSQL's.".to_owned()),
+        );
+    }
     match base.as_str() {
         "smallint" => "integer".to_owned(),
         // bpchar is what format_type calls character without a length; as a cast, character is one letter
@@ -240,11 +251,7 @@ fn choose(asked: &str, family: &Family, columns: &[UsedColumn], mark_column: Opt
 fn mark_of(door: &Door<'_>, relation: u32, column: &str, margin: Option<String>) -> String {
     let found = used_columns(door, relation, &[column.to_owned()], None);
     let Some(found) = found.first() else {
-        raise(
-            PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-            format!("the relation has no column \"{column}\""),
-            None,
-        )
+        raise(PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN, format!("the relation has no column \"{column}\""), None)
     };
     let is_timed = matches!(found.base.as_str(), "date" | "timestamp without time zone" | "timestamp with time zone");
     let is_number = matches!(found.base.as_str(), "smallint" | "integer" | "bigint" | "numeric");
@@ -358,6 +365,7 @@ fn empty(schema: &str, name: &str) -> Source {
         relation: 0,
         relation_schema: String::new(),
         relation_name: String::new(),
+        relation_owner: String::new(),
         key_type: String::new(),
         alias_type: String::new(),
         user_expression: String::new(),
@@ -421,6 +429,8 @@ fn make(
     source.id = door.spi.value("SELECT gen_random_uuid()").unwrap_or_default();
     source.relation = relation.to_u32();
     (source.relation_schema, source.relation_name) = (relation_schema, relation_name);
+    source.relation_owner =
+        catalog::relation_of(relation).map(|relation| catalog::role_name(relation.owner)).unwrap_or_default();
     let family = Family::of(door, source.relation, None);
     let columns = used_columns(door, source.relation, &source.columns, None);
     if source.columns.iter().any(|column| column == "strata_change") {

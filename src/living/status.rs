@@ -36,7 +36,7 @@ fn missing_table(source: &Source) -> Option<String> {
     let missing = |ending: &&str| source.table(ending).is_none();
     // of a queue that is gone the source's own problem tells
     let ending = source.endings().into_iter().filter(|ending| *ending != "queue").find(missing)?;
-    Some(format!("its table {} is gone; drop the source and add it anew", qualified(&source.schema, &source.table_name(ending))))
+    Some(format!("its table {}.{} is gone; drop the source and add it anew", source.schema, source.table_name(ending)))
 }
 
 /// `source_status()`: how fresh sources are.
@@ -46,7 +46,10 @@ unsafe extern "C-unwind" fn living_source_status(fcinfo: pg_sys::FunctionCallInf
     door::reading(fcinfo, |door| {
         let has_commit_times = setting(c"track_commit_timestamp") == "on";
         let names = |registry: &Registry| {
-            format!("SELECT name FROM {} WHERE kind = 'events' ORDER BY name", qualified(&registry.schema, "strata_sources"))
+            format!(
+                "SELECT name FROM {} WHERE kind = 'events' ORDER BY name",
+                qualified(&registry.schema, "strata_sources")
+            )
         };
         let show = |registry: &Registry, name: &str, rows: &Rows| {
             let source = door.source_in(&registry.schema, name);
@@ -67,8 +70,8 @@ fn problem(door: &Door<'_>, model: &LivingModel, parts: &[Part]) -> Option<Strin
     let tables = [("members", &model.members), ("history", &model.history), ("periods", &model.periods)];
     let missing = tables.into_iter().find(|(_, table)| table.is_none());
     if let Some((ending, _)) = missing {
-        let table = qualified(&model.schema, &model.table_name(ending));
-        return Some(format!("its {ending} {table} are gone; drop the model and create it anew"));
+        let table = model.table_name(ending);
+        return Some(format!("its {ending} {}.{table} are gone; drop the model and create it anew", model.schema));
     }
     parts.iter().find_map(|part| {
         let source = &part.source;
@@ -82,8 +85,9 @@ fn problem(door: &Door<'_>, model: &LivingModel, parts: &[Part]) -> Option<Strin
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn living_model_status(fcinfo: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     door::reading(fcinfo, |door| {
-        let names =
-            |registry: &Registry| format!("SELECT name FROM {} ORDER BY name", qualified(&registry.schema, "strata_models"));
+        let names = |registry: &Registry| {
+            format!("SELECT name FROM {} ORDER BY name", qualified(&registry.schema, "strata_models"))
+        };
         let show = |registry: &Registry, name: &str, rows: &Rows| {
             let model = door.model_in(&registry.schema, name);
             let (parts, unreadable) = match door.spi.look(|| door.parts(&model)) {

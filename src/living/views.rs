@@ -35,7 +35,12 @@ pub fn rebuild(door: &Door<'_>, schema: &str) {
     };
     let user_type = match shown.is_empty() {
         true => kept().unwrap_or_else(|| "text".to_owned()),
-        false => texts::user_type(&shown).to_owned(),
+        false => {
+            let wanted = texts::user_type(&shown);
+            // text holds any key: where something is made of the views as they are, they stay so, and no model is kept from going
+            let stays = wanted != "text" && kept().as_deref() == Some("text") && are_used(door, schema);
+            if stays { "text".to_owned() } else { wanted.to_owned() }
+        }
     };
     for (view, about) in VIEWS {
         let name = qualified(schema, view);
@@ -77,14 +82,14 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspn
     if is_own.as_deref() != Some("t") {
         raise(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!("{name} belongs to {owner}, and the models of schema {} have a view of that name", ident(schema)),
+            format!("{schema}.{view} belongs to {owner}, and the models of its schema have a view of that name"),
             Some("Let its owner rename or drop it, or choose another schema for the models.".to_owned()),
         );
     }
     if is_ours.as_deref() != Some("t") {
         raise(
             PgSqlErrorCode::ERRCODE_DUPLICATE_TABLE,
-            format!("{name} is there already, and was not made by pg_strata, which has a view of that name"),
+            format!("{schema}.{view} is there already, and was not made by pg_strata, which has a view of that name"),
             Some(format!("Rename it: ALTER TABLE {name} RENAME TO \"…\"; or choose another schema for the models.")),
         );
     }
@@ -123,22 +128,33 @@ WHERE (a.acl).privilege_type = 'SELECT' AND (a.acl).grantee <> {}::oid",
     grants.collect()
 }
 
-/// Drops a view whose columns are of other types than they have to be; not what was made of it.
-fn drop_view(door: &Door<'_>, found: &Found, name: &str, user_type: &str) {
-    let oid = &found.oid;
-    let dependents = door.spi.value(&format!(
+/// What is made of a view.
+fn dependents(door: &Door<'_>, oid: &str) -> Option<String> {
+    door.spi.value(&format!(
         "SELECT string_agg(what, ', ' ORDER BY what)
 FROM (SELECT DISTINCT CASE WHEN r.oid IS NULL THEN pg_describe_object(d.classid, d.objid, 0)
                            ELSE pg_describe_object('pg_class'::regclass, r.ev_class, 0) END AS what
       FROM pg_class AS c JOIN pg_type AS t ON t.oid = c.reltype
-           JOIN pg_depend AS d ON (d.refclassid, d.refobjid) IN (('pg_class'::regclass, c.oid), ('pg_type'::regclass, t.oid), ('pg_type'::regclass, t.typarray))
+           JOIN pg_depend AS d ON (d.refclassid, d.refobjid) IN (
+               ('pg_class'::regclass, c.oid), ('pg_type'::regclass, t.oid), ('pg_type'::regclass, t.typarray))
            LEFT JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
       WHERE c.oid = {oid}::oid AND d.deptype = 'n' AND r.ev_class IS DISTINCT FROM c.oid) AS d"
-    ));
-    if let Some(dependents) = dependents {
+    ))
+}
+
+fn are_used(door: &Door<'_>, schema: &str) -> bool {
+    VIEWS.iter().filter_map(|(view, _)| find(door, schema, view)).any(|found| dependents(door, &found.oid).is_some())
+}
+
+/// Drops a view whose columns are of other types than they have to be; not what was made of it.
+fn drop_view(door: &Door<'_>, found: &Found, name: &str, user_type: &str) {
+    if let Some(dependents) = dependents(door, &found.oid) {
         raise(
             PgSqlErrorCode::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-            format!("{name} cannot be made anew with users of type {user_type}: {dependents} depends on it"),
+            format!(
+                "{} cannot be made anew with users of type {user_type}: {dependents} depends on it",
+                name.replace('"', "")
+            ),
             Some("Drop that and make it again afterwards, or create the model in another schema.".to_owned()),
         );
     }

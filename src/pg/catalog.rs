@@ -12,7 +12,9 @@ pub fn search_path() -> Vec<pg_sys::Oid> {
         if list.is_null() {
             return Vec::new();
         }
-        (0..(*list).length as usize).map(|place| (*(*list).elements.add(place)).oid_value).collect()
+        let schemas = (0..(*list).length as usize).map(|place| (*(*list).elements.add(place)).oid_value);
+        // what is made there is gone with its session
+        schemas.filter(|&schema| !pg_sys::isAnyTempNamespace(schema)).collect()
     }
 }
 
@@ -44,7 +46,8 @@ pub fn schema_called(name: &str) -> Option<pg_sys::Oid> {
     // SAFETY: catalog look-ups.
     unsafe {
         let schema = pg_sys::get_namespace_oid(name.as_ptr(), true);
-        (schema != pg_sys::InvalidOid && may_use(schema)).then_some(schema)
+        let lasts = schema != pg_sys::InvalidOid && !pg_sys::isAnyTempNamespace(schema);
+        (lasts && may_use(schema)).then_some(schema)
     }
 }
 
@@ -85,12 +88,14 @@ pub struct Relation {
 /// The relation of a name in a schema.
 pub fn relation_in(schema: pg_sys::Oid, name: &str) -> Option<Relation> {
     let name = CString::new(name).ok()?;
-    // SAFETY: catalog look-ups; the row is given back.
+    // SAFETY: a catalog look-up by a NUL-terminated name; of no relation where there is none.
+    relation_of(unsafe { pg_sys::get_relname_relid(name.as_ptr(), schema) })
+}
+
+/// The relation of a number.
+pub fn relation_of(oid: pg_sys::Oid) -> Option<Relation> {
+    // SAFETY: a catalog look-up; the row is given back.
     unsafe {
-        let oid = pg_sys::get_relname_relid(name.as_ptr(), schema);
-        if oid == pg_sys::InvalidOid {
-            return None;
-        }
         let row = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(oid));
         if row.is_null() {
             return None;
@@ -100,6 +105,31 @@ pub fn relation_in(schema: pg_sys::Oid, name: &str) -> Option<Relation> {
         pg_sys::ReleaseSysCache(row);
         Some(relation)
     }
+}
+
+/// Keeps what bears a name (as SQL has it) from being dropped, renamed, replaced or given away until the transaction ends, and
+/// answers what that is: of a name that means something else once the lock is there, it is that. Nothing of it is read, and
+/// no right on it is asked for.
+pub fn hold_named(name: &str) -> Option<Relation> {
+    let name = super::varlena::datum_of(name.as_bytes());
+    // SAFETY: a text; names in lists of our own memory. A relation that is missing is no error.
+    let oid = unsafe {
+        let names = pg_sys::textToQualifiedNameList(name.cast_mut_ptr());
+        pg_sys::RangeVarGetRelidExtended(
+            pg_sys::makeRangeVarFromNameList(names),
+            pg_sys::AccessShareLock as i32,
+            pg_sys::RVROption::RVR_MISSING_OK as u32,
+            None,
+            std::ptr::null_mut(),
+        )
+    };
+    relation_of(oid)
+}
+
+/// Whether a role may do everything anyway.
+pub fn is_superuser(role: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up; of no role where there is none.
+    unsafe { pg_sys::superuser_arg(role) }
 }
 
 /// The relation that a text names as the session reads it, as a cast to regclass finds it.

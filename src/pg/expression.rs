@@ -72,7 +72,11 @@ pub fn of_row(relation: pg_sys::Oid, text: &str, what: &str) -> RowExpression {
         // SAFETY: the expression was analysed with the relation as its only one.
         unsafe {
             check_result(expression)?;
-            Ok(RowExpression { canonical: print(relation, expression)?, type_id: pg_sys::exprType(expression), columns })
+            Ok(RowExpression {
+                canonical: print(relation, expression)?,
+                type_id: pg_sys::exprType(expression),
+                columns,
+            })
         }
     })
 }

@@ -8,8 +8,8 @@ use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 
 use super::call::Call;
 use super::expression;
-use super::spi::sqlstate;
 use super::row::{Row, RowShape, RowValues};
+use super::spi::sqlstate;
 use crate::error::raise;
 
 /// Expressions of one relation's columns, ready to be run on rows, for as long as the call site lives.

@@ -87,7 +87,8 @@ impl Spi {
         // SAFETY: the receiver writes into the answer's store, and is of this statement alone.
         unsafe {
             let receiver = rows.receiver();
-            let options = pg_sys::SPIExecuteOptions { read_only: self.reads_only, dest: receiver, ..Default::default() };
+            let options =
+                pg_sys::SPIExecuteOptions { read_only: self.reads_only, dest: receiver, ..Default::default() };
             let code = pg_sys::SPI_execute_extended(text.as_ptr(), &options);
             check(code, query);
             if let Some(destroy) = (*receiver).rDestroy {
@@ -138,7 +139,9 @@ impl Spi {
             pg_sys::MemoryContextSwitchTo(memory);
             let answer = PgTryBuilder::new(AssertUnwindSafe(run))
                 .catch_others(|error| match error {
-                    CaughtError::PostgresError(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
+                    CaughtError::PostgresError(report) if is_caught(&report) => {
+                        Err(Refused(report.message().to_owned()))
+                    }
                     CaughtError::ErrorReport(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
                     other => other.rethrow(),
                 })
@@ -183,7 +186,8 @@ pub fn without_context<T>(run: impl FnOnce() -> T) -> T {
     PgTryBuilder::new(AssertUnwindSafe(run))
         .catch_others(|error| match error {
             CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) => {
-                let again = pg_sys::panic::ErrorReport::new(report.sql_error_code(), report.message().to_owned(), "pg_strata");
+                let again =
+                    pg_sys::panic::ErrorReport::new(report.sql_error_code(), report.message().to_owned(), "pg_strata");
                 let again = match report.detail() {
                     Some(detail) => again.set_detail(detail.to_owned()),
                     None => again,

@@ -12,6 +12,7 @@ use postgres::types::FromSqlOwned;
 use postgres::{Client, NoTls};
 
 pub mod purchases;
+pub mod roles;
 pub mod session;
 
 /// The cluster under test, as `scripts/cluster` describes it in the environment.
@@ -67,7 +68,8 @@ pub fn superuser(database: &str) -> Client {
     connect(database, &server().superuser)
 }
 
-fn connect(database: &str, user: &str) -> Client {
+/// Connects as a role that can log in.
+pub fn connect(database: &str, user: &str) -> Client {
     let Server { host, port, .. } = server();
     Client::configure()
         .host(host)
@@ -111,18 +113,15 @@ pub fn program(name: &str) -> Command {
     command
 }
 
-/// A file below the shared data directory (`../shared/data` of the repository),
-/// unpacked when its name ends in `.xz`. `None`, with a visible line that the
-/// test is skipped, when it is not there.
-pub fn shared_data(file: &str) -> Option<String> {
-    let path = repository().join("../shared/data").join(file);
-    let Ok(opened) = File::open(&path) else {
-        // Not println!: the test harness would swallow it.
-        let test = std::thread::current();
-        let test = test.name().unwrap_or("a test").to_owned();
-        visible(&format!("skipped: {test} needs {}", path.display()));
-        return None;
-    };
+/// A file below the directory of shared data (`../shared/data` of the repository, or what `STRATA_DATA` said when the
+/// tests were built), unpacked when its name ends in `.xz`. A test that reads one is ignored where build.rs did not find
+/// it: `#[cfg_attr(not(has_cdnow), ignore = "needs cdnow of the shared data")]`.
+///
+/// # Panics
+/// Where the file is not there, or no longer.
+pub fn shared_data(file: &str) -> String {
+    let path = Path::new(env!("STRATA_DATA")).join(file);
+    let opened = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut reader = BufReader::new(opened);
     let mut bytes = Vec::new();
     if file.ends_with(".xz") {
@@ -131,19 +130,7 @@ pub fn shared_data(file: &str) -> Option<String> {
     } else {
         reader.read_to_end(&mut bytes).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()));
     }
-    Some(String::from_utf8(bytes).expect("the data sets are UTF-8"))
-}
-
-/// Whether a file below the shared data directory is there; where not, prints
-/// the same visible line as [`shared_data`].
-pub fn has_shared_data(file: &str) -> bool {
-    let path = repository().join("../shared/data").join(file);
-    let there = path.is_file();
-    if !there {
-        let test = std::thread::current();
-        visible(&format!("skipped: {} needs {}", test.name().unwrap_or("a test"), path.display()));
-    }
-    there
+    String::from_utf8(bytes).expect("the data sets are UTF-8")
 }
 
 /// The demo's orders as CSV with a header: invoice, customer, time, country, amount.
@@ -152,6 +139,36 @@ pub fn demo_orders() -> String {
     let unpacked = Command::new("gzip").arg("-dc").arg(&packed).output().expect("gzip runs");
     assert!(unpacked.status.success(), "{} cannot be unpacked", packed.display());
     String::from_utf8(unpacked.stdout).expect("the orders are UTF-8")
+}
+
+/// Runs the SQL files `names` of a directory `sql` in `input` with the server's pg_regress, as the analyst, one after the
+/// other in a database that is there, and compares with the directory `expected`. An error says what differs.
+pub fn pg_regress(database: &str, input: &Path, output: &Path, names: &[String]) -> Result<(), String> {
+    let server = server();
+    // It comes with the server's development files, beside its pgxs.mk.
+    let answer = Command::new(&server.pg_config).arg("--pgxs").output().expect("pg_config runs");
+    let pgxs = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
+    // …/pgxs/src/makefiles/pgxs.mk -> …/pgxs/src/test/regress/pg_regress
+    let source = pgxs.ancestors().nth(2).expect("pgxs.mk lies in src/makefiles");
+    let run = Command::new(source.join("test/regress/pg_regress"))
+        .arg("--use-existing")
+        .arg(format!("--dbname={database}"))
+        .arg(format!("--user={}", server.analyst))
+        .arg(format!("--host={}", server.host))
+        .arg(format!("--port={}", server.port))
+        .arg(format!("--bindir={}", server.programs.display()))
+        .arg(format!("--inputdir={}", input.display()))
+        .arg(format!("--outputdir={}", output.display()))
+        .arg("--launcher=env PGDATESTYLE=ISO,YMD")
+        .args(names)
+        .output()
+        .expect("pg_regress runs");
+    if run.status.success() {
+        return Ok(());
+    }
+    let differences = std::fs::read_to_string(output.join("regression.diffs")).unwrap_or_default();
+    let (said, erred) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    Err(format!("pg_regress failed\n{said}{erred}\n{differences}"))
 }
 
 /// Feeds rows to a `COPY … FROM STDIN`.
@@ -231,6 +248,12 @@ pub fn plan_as_run(client: &mut Client, statement: &str) -> String {
     let explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {statement}");
     let lines = client.query(&explain, &[]).unwrap_or_else(|error| panic!("{explain}: {}", explained(&error)));
     lines.iter().map(|line| line.get::<_, String>(0) + "\n").collect()
+}
+
+/// Ends a process of the test's own server at once, as a crash would. By the shell's own `kill`: the program is not on
+/// every machine.
+pub fn kill(process: i32) {
+    let _ = Command::new("sh").args(["-c", "kill -9 \"$0\"", &process.to_string()]).status().expect("sh runs");
 }
 
 /// Prints a line although the test harness captures the output of tests.

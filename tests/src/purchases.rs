@@ -4,17 +4,12 @@ use postgres::Client;
 
 use crate::{copy_in, demo_orders, run, shared_data};
 
-/// Outside of the repository, below the shared data directory.
-pub const CDNOW: &str = "cdnow/CDNOW_master.txt.xz";
-/// As [`CDNOW`].
-pub const ONLINE_RETAIL: &str = "online_retail/online_retail.csv.xz";
-
 /// The CDNOW master, 69,659 purchases by the day, into the table `cdnow`.
 ///
 /// # Panics
 /// Where the data are not there.
 pub fn load_cdnow(client: &mut Client) {
-    let text = shared_data(CDNOW).expect("it was there");
+    let text = shared_data("cdnow/CDNOW_master.txt.xz");
     let rows: String = text
         .lines()
         .skip(1)
@@ -36,7 +31,7 @@ pub fn load_cdnow(client: &mut Client) {
 /// # Panics
 /// As [`load_cdnow`].
 pub fn load_online_retail(client: &mut Client) {
-    let text = shared_data(ONLINE_RETAIL).expect("it was there");
+    let text = shared_data("online_retail/online_retail.csv.xz");
     run(
         client,
         "CREATE TABLE lines (

@@ -36,7 +36,10 @@ const SETTINGS: [(&str, &[&str]); 27] = [
     ("max_parallel_workers_per_gather", &["0", "2"]),
     ("row_security", &["on", "off"]),
     // what is looked for stays in public
-    ("search_path", &["public", "\"$user\", public", "public, strata", "nowhere, public, pg_catalog", "public, pg_temp"]),
+    (
+        "search_path",
+        &["public", "\"$user\", public", "public, strata", "nowhere, public, pg_catalog", "public, pg_temp"],
+    ),
 ];
 
 /// Called otherwise before PostgreSQL 16.

@@ -6,9 +6,8 @@
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
-use strata_tests::{
-    analyst, copy_in, demo_orders, explained, fresh_database, refusal, run, shared_data, superuser, value, visible,
-};
+use strata_tests::purchases::load_cdnow;
+use strata_tests::{analyst, copy_in, demo_orders, explained, fresh_database, refusal, run, superuser, value, visible};
 
 /// Differing users of `ledgers` over a query of (user_id, at, amount) against the aggregate, byte for byte.
 fn differences(client: &mut Client, user_type: &str, rows: &str, zone: &str) -> i64 {
@@ -83,20 +82,16 @@ fn ledgers_are_the_aggregates_on_real_data() {
     let orders = "SELECT customer, at, amount FROM orders";
     assert_eq!(differences(&mut client, "text", orders, "UTC"), 0);
     assert_eq!(differences(&mut client, "bigint", "SELECT customer::bigint, at, amount FROM orders", "UTC"), 0);
+}
 
-    if let Some(cdnow) = shared_data("cdnow/CDNOW_master.txt.xz") {
-        run(&mut client, "CREATE TABLE cdnow (customer text, at date, amount numeric)");
-        let rows: String = cdnow
-            .lines()
-            .skip(1)
-            .map(|line| line.split_whitespace().collect::<Vec<_>>())
-            .filter(|fields| fields.len() == 4)
-            .map(|fields| format!("{}\t{}\t{}\n", fields[0], fields[1], fields[3]))
-            .collect();
-        copy_in(&mut client, "COPY cdnow FROM STDIN", rows.as_bytes());
-        assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM cdnow"), 69_659);
-        assert_eq!(differences(&mut client, "text", "SELECT customer, at, amount FROM cdnow", "UTC"), 0);
-    }
+#[test]
+#[cfg_attr(not(has_cdnow), ignore = "needs cdnow of the shared data")]
+fn ledgers_are_the_aggregates_on_cdnow() {
+    let mut client = fresh_database("bulk_cdnow");
+    load_cdnow(&mut client);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM cdnow"), 69_659);
+    assert_eq!(differences(&mut client, "bigint", "SELECT customer, at, amount FROM cdnow", "UTC"), 0);
+    assert_eq!(differences(&mut client, "text", "SELECT customer::text, at, amount FROM cdnow", "UTC"), 0);
 }
 
 #[test]

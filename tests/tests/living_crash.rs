@@ -13,7 +13,7 @@ use postgres::{Client, NoTls};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use strata_tests::{
-    analyst, assert_same_rows, explained, fresh_database, refusal, repository, run, superuser, value, visible,
+    analyst, assert_same_rows, explained, fresh_database, kill, refusal, repository, run, superuser, value, visible,
 };
 
 fn random(stream: u64) -> StdRng {
@@ -381,8 +381,7 @@ fn processes_are_killed() {
         let refreshing = thread::spawn(move || refresh(&mut victim, next));
         thread::sleep(patience);
         // a backend that has answered and gone is no longer there to be killed
-        // and the shell knows the word itself
-        let _ = Command::new("sh").args(["-c", &format!("kill -9 {pid}")]).status().expect("sh");
+        kill(pid);
         let done = refreshing.join().expect("the refresh returns").is_ok();
         thread::sleep(Duration::from_millis(50));
         client = cluster.connect("analyst");

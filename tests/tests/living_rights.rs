@@ -170,7 +170,10 @@ fn a_stranger_learns_nothing() {
         "SELECT strata.add_source('o', 'shop.orders', 'customer_id', 'ordered_at', schema => 'elsewhere')",
         "SELECT strata.add_source('o', 'elsewhere.bait', 'customer_id', 'ordered_at', schema => 'analytics')",
     ] {
-        run(&mut client, "CREATE TABLE IF NOT EXISTS elsewhere.bait (customer_id bigint, ordered_at date, amount integer)");
+        run(
+            &mut client,
+            "CREATE TABLE IF NOT EXISTS elsewhere.bait (customer_id bigint, ordered_at date, amount integer)",
+        );
         assert_eq!(refusal(&mut client, statement), "42501", "{statement}");
     }
 
@@ -187,8 +190,14 @@ fn a_stranger_learns_nothing() {
     );
     // what he writes into his own registry opens nothing of the owner's
     for (forged, call) in [
-        ("strata_sources SET relation_schema = 'shop', relation_name = 'orders', relation = OF('shop.orders')", "sync('orders')"),
-        ("strata_sources SET relation_schema = 'shop', relation_name = 'orders', relation = OF('shop.orders')", "rebuild('orders')"),
+        (
+            "strata_sources SET relation_schema = 'shop', relation_name = 'orders', relation = OF('shop.orders')",
+            "sync('orders')",
+        ),
+        (
+            "strata_sources SET relation_schema = 'shop', relation_name = 'orders', relation = OF('shop.orders')",
+            "rebuild('orders')",
+        ),
         ("strata_sources SET ledger = OF('analytics.orders_ledger')", "verify('orders')"),
         ("strata_sources SET ledger = OF('analytics.orders_ledger')", "sync('orders')"),
         ("strata_models SET members = OF('analytics.care_members')", "members('care')"),
@@ -281,7 +290,9 @@ fn a_reader_reads() {
             assert!(code == expected || code == "42703" && statement.starts_with("UPDATE"), "{statement}: {code}");
         }
     }
-    for table in ["orders_queue", "orders_ledger", "orders_changes", "strata_sources", "strata_models", "strata_versions"] {
+    for table in
+        ["orders_queue", "orders_ledger", "orders_changes", "strata_sources", "strata_models", "strata_versions"]
+    {
         assert_eq!(refusal(&mut client, &format!("SELECT FROM {table}")), "42501", "{table}");
     }
     // the superuser is told whose it is
@@ -290,7 +301,12 @@ fn a_reader_reads() {
     assert_eq!(code, "42704");
     assert!(hint.as_ref().is_some_and(|hint| hint.contains(&format!("SET ROLE {owner};"))), "{hint:?}");
     // what was granted can be taken back
-    run(&mut client, &format!("RESET ROLE; SET ROLE {owner}; SELECT strata.revoke_read('care', '{reader}'); RESET ROLE; SET ROLE {reader}"));
+    run(
+        &mut client,
+        &format!(
+            "RESET ROLE; SET ROLE {owner}; SELECT strata.revoke_read('care', '{reader}'); RESET ROLE; SET ROLE {reader}"
+        ),
+    );
     assert_eq!(refusal(&mut client, "SELECT FROM analytics.care_members"), "42501");
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM analytics.strata_members"), 0);
 }
@@ -302,7 +318,9 @@ fn a_writer_needs_no_right_on_the_queue() {
     let writer = role("living_writer", "writer");
     run(
         &mut superuser("living_writer"),
-        &format!("REVOKE USAGE ON SCHEMA strata, strata_internal FROM PUBLIC; GRANT USAGE ON SCHEMA strata, strata_internal TO {owner}"),
+        &format!(
+            "REVOKE USAGE ON SCHEMA strata, strata_internal FROM PUBLIC; GRANT USAGE ON SCHEMA strata, strata_internal TO {owner}"
+        ),
     );
     run(
         &mut client,

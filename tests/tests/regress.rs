@@ -12,10 +12,9 @@
 //! as expected from now on, set REGRESS_ACCEPT=1, and read the diff.
 
 use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use strata_tests::{empty_database, repository, server, visible};
+use strata_tests::{empty_database, pg_regress, repository, visible};
 
 #[test]
 fn sql_files_print_what_is_expected() {
@@ -36,20 +35,7 @@ fn sql_files_print_what_is_expected() {
         }
     }
 
-    let server = server();
-    let run = Command::new(pg_regress())
-        .arg("--use-existing")
-        .arg(format!("--dbname={database}"))
-        .arg(format!("--user={}", server.analyst))
-        .arg(format!("--host={}", server.host))
-        .arg(format!("--port={}", server.port))
-        .arg(format!("--bindir={}", server.programs.display()))
-        .arg(format!("--inputdir={}", tests.display()))
-        .arg(format!("--outputdir={}", output.display()))
-        .arg("--launcher=env PGDATESTYLE=ISO,YMD")
-        .args(&names)
-        .output()
-        .expect("pg_regress runs");
+    let run = pg_regress(database, &tests, &output, &names);
 
     if accept {
         for name in &names {
@@ -57,13 +43,8 @@ fn sql_files_print_what_is_expected() {
             fs::copy(results, tests.join(format!("expected/{name}.out"))).expect("a result");
         }
         visible("accepted: see git diff tests/expected");
-    } else if !run.status.success() {
-        let differences = fs::read_to_string(output.join("regression.diffs")).unwrap_or_default();
-        panic!(
-            "pg_regress failed\n{}{}\n{differences}",
-            String::from_utf8_lossy(&run.stdout),
-            String::from_utf8_lossy(&run.stderr),
-        );
+    } else if let Err(differences) = run {
+        panic!("{differences}");
     }
 }
 
@@ -83,13 +64,4 @@ fn schedule(sql: &Path) -> Vec<String> {
     names.sort();
     names.insert(0, "install".to_owned());
     names
-}
-
-/// pg_regress comes with the server's development files, beside its pgxs.mk.
-fn pg_regress() -> PathBuf {
-    let answer = Command::new(&server().pg_config).arg("--pgxs").output().expect("pg_config runs");
-    let pgxs = PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim());
-    // …/pgxs/src/makefiles/pgxs.mk -> …/pgxs/src/test/regress/pg_regress
-    let source = pgxs.ancestors().nth(2).expect("pgxs.mk lies in src/makefiles");
-    source.join("test/regress/pg_regress")
 }

@@ -3,7 +3,9 @@
 //! the caller's search path.
 
 use postgres::Client;
-use strata_tests::{assert_same_rows, explained, fresh_database, refusal, run, server, superuser, value};
+use strata_tests::{
+    assert_same_rows, empty_database, explained, fresh_database, refusal, run, server, superuser, value,
+};
 
 /// The database's own role without any right, beside the analyst. Roles belong to the whole cluster: a name per test.
 fn outsider(database: &str) -> String {
@@ -44,13 +46,47 @@ fn nobody_needs_to_be_superuser() {
     run(&mut client, "DROP EXTENSION pg_strata");
 }
 
+/// Law: whoever creates the extension, what it is made of belongs to the bootstrap superuser, and no default privilege
+/// lets anybody create in its schemas.
+#[test]
+fn everything_belongs_to_the_bootstrap_superuser() {
+    empty_database("rights_owner");
+    let outsider = outsider("rights_owner");
+    let mut client = superuser("rights_owner");
+    run(&mut client, "DROP ROLE IF EXISTS rights_owner_admin; CREATE ROLE rights_owner_admin SUPERUSER");
+    run(
+        &mut client,
+        &format!(
+            "SET ROLE rights_owner_admin;
+             ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO {outsider}, PUBLIC;
+             CREATE EXTENSION pg_strata"
+        ),
+    );
+    let of_its_creator: Option<String> = value(
+        &mut client,
+        "SELECT string_agg(DISTINCT classid::regclass::text, ' ') FROM pg_shdepend
+         WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND refobjid = 'rights_owner_admin'::regrole AND deptype = 'o'",
+    );
+    assert_eq!(of_its_creator.as_deref(), Some("pg_default_acl pg_extension"));
+    for schema in ["strata", "strata_internal"] {
+        for (role, right, given) in
+            [(&*outsider, "USAGE", true), (&*outsider, "CREATE", false), ("public", "CREATE", false)]
+        {
+            let question = format!("SELECT has_schema_privilege('{role}', '{schema}', '{right}')");
+            assert_eq!(value::<bool>(&mut client, &question), given, "{role} {schema} {right}");
+        }
+    }
+    run(&mut client, "SELECT strata.ledger '{}'; DROP EXTENSION pg_strata");
+}
+
 /// Law: the main job reads with its caller's rights.
 #[test]
 fn a_relation_without_select_is_refused() {
     let mut client = fresh_database("rights_select");
     let outsider = outsider("rights_select");
     run(&mut client, ORDERS);
-    run(&mut client, &format!("ALTER TABLE orders RENAME TO secret"));
+    run(&mut client, "ALTER TABLE orders RENAME TO secret");
     run(&mut client, &format!("SET ROLE {outsider}"));
     for job in [
         "strata.rfm('SELECT customer_id, ordered_at, amount FROM secret', as_of => DATE '2024-12-31')",

@@ -198,7 +198,9 @@ FROM ({users}) AS k{joins}
         let ledgers = self.parts.iter().filter(|part| part.kind == PartKind::Ledger).count();
         let happened: Vec<String> = (1..=ledgers)
             .map(|number| {
-                format!("strata_internal.first_difference(NULL, strata.clip(ledger_{number}, {day}, {day})) IS NOT NULL")
+                format!(
+                    "strata_internal.first_difference(NULL, strata.clip(ledger_{number}, {day}, {day})) IS NOT NULL"
+                )
             })
             .collect();
         if happened.is_empty() { "false".to_owned() } else { happened.join(" OR ") }
@@ -253,7 +255,8 @@ pub struct Layer {
 pub fn layers(model: &Model) -> Vec<Layer> {
     let definition = model.definition();
     let places = (0..definition.layers.len()).map(Some).chain(definition.default.iter().map(|_| None));
-    let named: Vec<(usize, Option<usize>)> = (1..).zip(places).filter(|(_, place)| is_condition(model, *place)).collect();
+    let named: Vec<(usize, Option<usize>)> =
+        (1..).zip(places).filter(|(_, place)| is_condition(model, *place)).collect();
     let is_ranked = !model.is_overlapping() && definition.ranking != Ranking::None;
     // the default of a list whose best is last is its worst: it comes first
     let default_first = definition.ranking == Ranking::BestLast;

@@ -9,10 +9,8 @@ use super::{literal, text_array};
 
 /// Members as the last refresh wrote them, with their metrics.
 pub fn members(reading: &Reading<'_>, definition: &str, day: &str) -> String {
-    let members = format!(
-        "SELECT * FROM {} WHERE layer IS NOT NULL OR layers IS NOT NULL",
-        reading.model.members_sql()
-    );
+    let members =
+        format!("SELECT * FROM {} WHERE layer IS NOT NULL OR layers IS NOT NULL", reading.model.members_sql());
     format!(
         "SELECT user_id::text, layer, layers, scores, since, next_change, strata.metrics(f, {definition}, {day}) FROM ({}) AS u",
         reading.features(&members, &[], Users::Many)
@@ -117,13 +115,7 @@ pub fn ask_about(reading: &Reading<'_>, question: &str, user: &str, day: &str) -
 }
 
 /// How sizes of layers would have been from day to day.
-pub fn replay(
-    reading: &Reading<'_>,
-    definition: &str,
-    is_overlapping: bool,
-    days: (&str, &str),
-    step: i32,
-) -> String {
+pub fn replay(reading: &Reading<'_>, definition: &str, is_overlapping: bool, days: (&str, &str), step: i32) -> String {
     let (from, to) = days;
     // of overlapping layers there is no whole that they are shares of
     let share = match is_overlapping {

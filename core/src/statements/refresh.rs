@@ -39,7 +39,10 @@ pub fn found(reading: &Reading<'_>, day: &str, everyone: Everyone, again: &[Stri
         ));
     }
     if !again.is_empty() {
-        queries.push(format!("SELECT user_id, NULL, 'attribute' FROM unnest({}) AS again (user_id)", keys(reading, again)));
+        queries.push(format!(
+            "SELECT user_id, NULL, 'attribute' FROM unnest({}) AS again (user_id)",
+            keys(reading, again)
+        ));
     }
     if everyone != Everyone::No {
         let cause = if everyone == Everyone::MayHaveChanged { "'attribute'" } else { "NULL" };
@@ -240,7 +243,9 @@ pub fn write(reading: &Reading<'_>, task: &Task<'_>) -> String {
     let answers = answers(reading, task);
     let last = match from == to {
         true => "SELECT *, CASE WHEN cause IS NOT NULL THEN day END AS since FROM answers",
-        false => "SELECT *, max(day) FILTER (WHERE cause IS NOT NULL) OVER (PARTITION BY user_id) AS since FROM answers",
+        false => {
+            "SELECT *, max(day) FILTER (WHERE cause IS NOT NULL) OVER (PARTITION BY user_id) AS since FROM answers"
+        }
     };
     let (now_in, were_in) = if overlapping { ("layers", "was_layers") } else { ("NULL", "NULL") };
     let in_layer = if overlapping { "layers" } else { "layer" };
@@ -384,7 +389,10 @@ pub struct Index {
 pub fn indexes(reading: &Reading<'_>) -> [Index; 4] {
     let (members, history) = (reading.model.members_sql(), reading.model.history_sql());
     let is_there = |table: &str, condition: &str| {
-        format!("SELECT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = {}::regclass AND {condition})", literal(table))
+        format!(
+            "SELECT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = {}::regclass AND {condition})",
+            literal(table)
+        )
     };
     let key = |table: &str, columns: &str| Index {
         is_there: is_there(table, "i.indisprimary"),

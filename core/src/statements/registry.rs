@@ -44,6 +44,8 @@ pub fn create(schema: &str) -> Vec<String> {
     relation regclass NOT NULL,
     relation_schema name NOT NULL,
     relation_name name NOT NULL,
+    -- whose it was when it was looked at last: nobody else's is read in its place
+    relation_owner text NOT NULL,
     key_type regtype NOT NULL,
     -- what rows call a user: an alias where there is a map
     alias_type regtype NOT NULL,
@@ -182,6 +184,7 @@ pub struct Source {
     pub relation: u32,
     pub relation_schema: String,
     pub relation_name: String,
+    pub relation_owner: String,
     pub key_type: String,
     pub alias_type: String,
     pub user_expression: String,
@@ -260,7 +263,7 @@ fn present(column: &str) -> String {
 pub fn sources_select(schema: &str, tail: &str) -> String {
     let tables = ["ledger", "aliases", "queue", "changes", "alias_changes", "rejects"].map(present).join(",\n    ");
     format!(
-        "SELECT name, id, kind = 'events', relation::oid, relation_schema, relation_name, key_type, alias_type,
+        "SELECT name, id, kind = 'events', relation::oid, relation_schema, relation_name, relation_owner, key_type, alias_type,
     user_expression, time_expression, amount_expression, where_clause, time_zone, capture_asked, capture, because,
     to_json(columns), mark_column, margin, mark, compare_every, keep_before, map, map_expression,
     {tables},
@@ -346,10 +349,10 @@ pub fn insert_source(source: &Source) -> String {
     let columns: Vec<String> = source.columns.iter().map(|column| literal(column)).collect();
     let family: Vec<String> = source.family.iter().map(|member| format!("{member}::regclass")).collect();
     format!(
-        "INSERT INTO {} (name, id, kind, relation, relation_schema, relation_name, key_type, alias_type, user_expression,
+        "INSERT INTO {} (name, id, kind, relation, relation_schema, relation_name, relation_owner, key_type, alias_type, user_expression,
     time_expression, amount_expression, where_clause, time_zone, capture_asked, capture, because, columns, mark_column, margin,
     compare_every, keep_before, map, map_expression, ledger, aliases, queue, changes, alias_changes, rejects, family, place)
-VALUES ({}, {}, {}, {}::regclass, {}, {}, {}::regtype, {}::regtype, {},
+VALUES ({}, {}, {}, {}::regclass, {}, {}, {}, {}::regtype, {}::regtype, {},
     {}, {}, {}, {}, {}, {}, {}, ARRAY[{}]::name[], {}, {},
     {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, ARRAY[{}]::regclass[], {})",
         qualified(&source.schema, "strata_sources"),
@@ -359,6 +362,7 @@ VALUES ({}, {}, {}, {}::regclass, {}, {}, {}::regtype, {}::regtype, {},
         source.relation,
         literal(&source.relation_schema),
         literal(&source.relation_name),
+        literal(&source.relation_owner),
         literal(&source.key_type),
         literal(&source.alias_type),
         literal(&source.user_expression),
@@ -396,13 +400,15 @@ pub fn keep_source(source: &Source, looked: bool, seconds: f64) -> String {
         false => String::new(),
     };
     format!(
-        "UPDATE {} SET {look}relation = {}::regclass, relation_schema = {}, relation_name = {}, capture = {}, because = {},
+        "UPDATE {} SET {look}relation = {}::regclass, relation_schema = {}, relation_name = {}, relation_owner = {}, capture = {},
+    because = {},
     mark = {}, family = ARRAY[{}]::regclass[], place = {}, queue = {queue}, sync_id = {}, changed = {}, latest_day = {}, guests = {}
 WHERE name = {}",
         qualified(&source.schema, "strata_sources"),
         source.relation,
         literal(&source.relation_schema),
         literal(&source.relation_name),
+        literal(&source.relation_owner),
         literal(source.capture.name()),
         literal(&source.because),
         literal_or_null(source.mark.as_deref()),
@@ -505,7 +511,12 @@ impl LivingModel {
 
     /// A statement about its row.
     pub fn update(&self, what: &str) -> String {
-        format!("UPDATE {} SET {what} WHERE {} = {}", self.registry("strata_models"), ident("name"), literal(&self.name))
+        format!(
+            "UPDATE {} SET {what} WHERE {} = {}",
+            self.registry("strata_models"),
+            ident("name"),
+            literal(&self.name)
+        )
     }
 }
 
@@ -588,6 +599,7 @@ impl Source {
             relation: row.number()?,
             relation_schema: row.needed()?,
             relation_name: row.needed()?,
+            relation_owner: row.needed()?,
             key_type: row.needed()?,
             alias_type: row.needed()?,
             user_expression: row.needed()?,

@@ -47,21 +47,6 @@ pub fn count(source: &Source, events: &str, key_type: &str) -> String {
     }
 }
 
-/// The queue's rows for its expressions, which were written for the relation's own types: a domain stands in the queue by its
-/// base type. `domains` are (column, type) of the relation.
-pub fn queued(source: &Source, taken: &str, domains: &[(String, String)]) -> String {
-    if domains.is_empty() {
-        return taken.to_owned();
-    }
-    let columns = source.columns.iter().map(|column| {
-        let domain = domains.iter().find(|(name, _)| name == column);
-        let name = ident(column);
-        domain.map_or(name.clone(), |(_, domain)| format!("{name}::{domain} AS {name}"))
-    });
-    let columns: Vec<String> = columns.collect();
-    format!("(SELECT strata_change, {} FROM {taken}) AS queued", columns.join(", "))
-}
-
 /// Whether changes of a source have to be noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Log {
@@ -114,17 +99,43 @@ FROM differing"
     )
 }
 
-/// Rows of the queue by the pages that they stand on: `from` up to, and without, `to`.
+/// A batch of the queue: rows by the pages that they stand on, `from` up to, and without, `to`; of them those of one share of
+/// the users, share `number` of `shares`. A user's rows are in one batch as far as can be: his ledger is then written once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pages {
+pub struct Batch {
     pub from: u64,
     pub to: Option<u64>,
+    pub number: u64,
+    pub shares: u64,
 }
 
-impl Pages {
-    fn condition(self) -> String {
+impl Batch {
+    /// The batches of a queue of so many pages, each some `pages_of_a_batch` long. Where users can be told apart by what stands in
+    /// the queue, it is divided by them. Each share is looked for in all of those pages, so that they are no more than
+    /// `most_shares` batches hold: what folding costs stays in proportion to the queue.
+    #[must_use]
+    pub fn all(pages: u64, pages_of_a_batch: u64, most_shares: u64) -> Vec<Batch> {
+        let span = pages_of_a_batch * most_shares;
+        let spans = (pages / span).max(1);
+        let batches = (0..spans).flat_map(|at| {
+            let is_last = at + 1 == spans;
+            let (from, to) = (at * span, (!is_last).then_some((at + 1) * span));
+            let shares = ((to.unwrap_or(pages).saturating_sub(from)) / pages_of_a_batch).max(1);
+            (0..shares).map(move |number| Batch { from, to, number, shares })
+        });
+        batches.collect()
+    }
+
+    fn condition(self, source: &Source) -> String {
         let to = self.to.map_or(String::new(), |to| format!(" AND ctid < '({to},0)'::tid"));
-        format!("ctid >= '({},0)'::tid{to}", self.from)
+        let share = match self.shares {
+            1 => String::new(),
+            shares => format!(
+                " AND coalesce(hashtextextended((({})::text) COLLATE \"C\", 0) & 9223372036854775807, 0) % {shares} = {}",
+                source.user_expression, self.number
+            ),
+        };
+        format!("ctid >= '({},0)'::tid{to}{share}", self.from)
     }
 }
 
@@ -136,8 +147,8 @@ fn aside(source: &Source) -> String {
     )
 }
 
-/// What is in some pages of the queue, folded into the ledgers.
-pub fn fold(source: &Source, pages: Pages, domains: &[(String, String)], log: Log) -> String {
+/// What is in a batch of the queue, folded into the ledgers.
+pub fn fold(source: &Source, batch: Batch, log: Log) -> String {
     let aggregate = ledger_agg(source);
     let queue = source.queue.as_deref().unwrap_or("NULL");
     let base = source.base_table();
@@ -156,8 +167,8 @@ pub fn fold(source: &Source, pages: Pages, domains: &[(String, String)], log: Lo
            {aggregate} FILTER (WHERE strata_change = -1) AS removed
     FROM events WHERE user_id IS NOT NULL{open} GROUP BY user_id
 )",
-        pages.condition(),
-        events(source, &queued(source, "taken", domains), ", strata_change"),
+        batch.condition(source),
+        events(source, "taken", ", strata_change"),
     );
     let counted = format!(
         "
@@ -170,11 +181,11 @@ pub fn fold(source: &Source, pages: Pages, domains: &[(String, String)], log: Lo
 }
 
 /// Whose rows in the queue cannot be folded, since all of their rows together do not fit a ledger: they are counted anew.
-pub fn aside_in_queue(source: &Source, domains: &[(String, String)]) -> String {
+pub fn aside_in_queue(source: &Source) -> String {
     let queue = source.queue.as_deref().unwrap_or("NULL");
     format!(
         "SELECT user_id FROM ({}) AS q WHERE user_id IS NOT NULL AND user_id IN {}",
-        events(source, &queued(source, queue, domains), ", strata_change"),
+        events(source, queue, ", strata_change"),
         aside(source)
     )
 }
@@ -199,6 +210,8 @@ pub fn since_mark(source: &Source, mark_type: &str) -> String {
     let bound = match (mark_type, least) {
         (_, Some(least)) => format!("greatest(ceil({mark}::numeric - {margin}::numeric), {least})::{mark_type}"),
         ("numeric", None) => format!("{mark}::numeric - {margin}::numeric"),
+        // a day less an interval would be a time, which ends before days do
+        ("date", None) => format!("{mark}::date - ceil(extract(epoch FROM {margin}::interval) / 86400)::integer"),
         (of_time, None) => format!("{mark}::{of_time} - {margin}::interval"),
     };
     format!("{} >= {bound}", ident(column))
@@ -247,8 +260,7 @@ fn with_frozen(source: &Source, before: &str, found: &str) -> String {
 pub fn recount_all(source: &Source, rows: &str, mark_type: &str, is_first: bool, log: Log) -> String {
     let events = events(source, rows, "");
     let base = source.base_table();
-    let taken =
-        source.queue.as_deref().map_or(String::new(), |queue| format!("taken AS (DELETE FROM {queue}), "));
+    let taken = source.queue.as_deref().map_or(String::new(), |queue| format!("taken AS (DELETE FROM {queue}), "));
     let clauses = format!(
         "{taken}marks AS ({}
 ), guests AS (SELECT count(*) - {} AS guests FROM ({events}) AS events WHERE user_id IS NULL
@@ -273,31 +285,12 @@ pub fn recount_all(source: &Source, rows: &str, mark_type: &str, is_first: bool,
 }
 
 /// Counts anew those whom the query `users` names (`user_id`), and takes theirs out of the queue.
-pub fn recount_users(
-    source: &Source,
-    rows: &str,
-    users: &str,
-    mark_type: &str,
-    domains: &[(String, String)],
-    log: Log,
-) -> String {
+pub fn recount_users(source: &Source, rows: &str, users: &str, mark_type: &str, log: Log) -> String {
     let base = source.base_table();
     let taken = source.queue.as_deref().map_or(String::new(), |queue| {
-        let user = match domains.is_empty() {
-            true => source.user_expression.clone(),
-            // by place, where expressions need the relation's own types
-            false => {
-                return format!(
-                    "taken AS (DELETE FROM {queue} AS q USING (SELECT ctid AS strata_place, strata_user FROM (
-        SELECT ctid, {} AS strata_user FROM {}) AS u WHERE strata_user IN (SELECT user_id FROM wanted)) AS u
-        WHERE q.ctid = u.strata_place), ",
-                    source.user_expression,
-                    queued_with_place(source, queue, domains),
-                );
-            }
-        };
         format!(
-            "taken AS (DELETE FROM {queue} WHERE strata_change IN (1, -1) AND ({user}) IN (SELECT user_id FROM wanted)), "
+            "taken AS (DELETE FROM {queue} WHERE strata_change IN (1, -1) AND ({}) IN (SELECT user_id FROM wanted)), ",
+            source.user_expression
         )
     });
     let rows = events(source, rows, "");
@@ -317,16 +310,6 @@ pub fn recount_users(
         with_frozen(source, "l.ledger", "f.ledger")
     );
     take(source, (base, source.log_table()), &clauses, &counted, log)
-}
-
-fn queued_with_place(source: &Source, queue: &str, domains: &[(String, String)]) -> String {
-    let columns = source.columns.iter().map(|column| {
-        let domain = domains.iter().find(|(name, _)| name == column);
-        let name = ident(column);
-        domain.map_or(name.clone(), |(_, domain)| format!("{name}::{domain} AS {name}"))
-    });
-    let columns: Vec<String> = columns.collect();
-    format!("(SELECT ctid, {} FROM {queue} WHERE strata_change IN (1, -1)) AS queued", columns.join(", "))
 }
 
 /// Why a row `t` of a relation cannot be counted; NULL where it can.
@@ -382,7 +365,8 @@ pub fn reject_from_relation(source: &Source, users: Option<&str>) -> String {
     let rejects = source.rejects.as_deref().unwrap_or("NULL");
     let columns: Vec<String> =
         source.columns.iter().map(|column| format!("{}, to_jsonb(t.{})", literal(column), ident(column))).collect();
-    let mine = users.map_or(String::new(), |users| format!(" WHERE (({}) IN ({users})) IS TRUE", source.user_expression));
+    let mine =
+        users.map_or(String::new(), |users| format!(" WHERE (({}) IN ({users})) IS TRUE", source.user_expression));
     format!(
         "WITH bad AS MATERIALIZED (
     SELECT problem, rejected_row
@@ -438,43 +422,29 @@ pub fn take_users_back(source: &Source, users: Option<&str>) -> String {
 
 /// The users with a row at or after the mark.
 pub fn users_since_mark(source: &Source, mark_type: &str) -> String {
-    format!(
-        "SELECT {} FROM {} WHERE {}",
-        source.user_expression,
-        source.relation_sql(),
-        since_mark(source, mark_type)
-    )
+    format!("SELECT {} FROM {} WHERE {}", source.user_expression, source.relation_sql(), since_mark(source, mark_type))
 }
 
 /// The users of partitions that are new, and those in the queue, who may have been there in one that is gone.
-pub fn users_of(source: &Source, relations: &[String], domains: &[(String, String)]) -> String {
+pub fn users_of(source: &Source, relations: &[String]) -> String {
     let condition = source.where_clause.as_deref().map_or("true".to_owned(), |condition| format!("({condition})"));
     let mut queries: Vec<String> = relations
         .iter()
         .map(|relation| format!("SELECT {} FROM {relation} WHERE {condition}", source.user_expression))
         .collect();
     if let Some(queue) = &source.queue {
-        let queued = match domains.is_empty() {
-            true => queue.clone(),
-            false => queued_with_place(source, queue, domains),
-        };
-        let change = if domains.is_empty() { " WHERE strata_change IN (1, -1)" } else { "" };
-        queries.push(format!("SELECT {} FROM {queued}{change}", source.user_expression));
+        queries.push(format!("SELECT {} FROM {queue} WHERE strata_change IN (1, -1)", source.user_expression));
     }
     queries.join(" UNION ALL ")
 }
 
 /// Notes the users of attributes or of a map whose rows changed; a user that is NULL stands for all of them.
-pub fn sync_users_by_trigger(source: &Source, domains: &[(String, String)]) -> String {
-    let taken = match domains.is_empty() {
-        true => "taken".to_owned(),
-        false => queued(source, "taken", domains),
-    };
+pub fn sync_users_by_trigger(source: &Source) -> String {
     format!(
         "WITH taken AS (DELETE FROM {} RETURNING *)
 INSERT INTO {} (sync_id, user_id, cause)
 SELECT {}, user_id, 'attribute'
-FROM (SELECT CASE WHEN strata_change IN (1, -1) THEN {} END AS user_id, strata_change FROM {taken}) AS t
+FROM (SELECT CASE WHEN strata_change IN (1, -1) THEN {} END AS user_id, strata_change FROM taken) AS t
 WHERE strata_change NOT IN (1, -1) OR user_id IS NOT NULL GROUP BY user_id",
         source.queue.as_deref().unwrap_or("NULL"),
         source.changes.as_deref().unwrap_or("NULL"),
@@ -511,8 +481,13 @@ pub fn log_everyone(source: &Source) -> String {
 }
 
 /// Every user whose ledger is not what the rows say, as (`user_id`, `first_day`, `kept`, `counted`), in one snapshot with what
-/// waits in the queue.
-pub fn verify(source: &Source, rows: &str, domains: &[(String, String)]) -> String {
+/// waits in the queue. Where `looks_beyond`, it fails (a division by zero) if a difference may come of a row that is beyond what
+/// one may hold, and so was put aside.
+pub fn verify(source: &Source, rows: &str, looks_beyond: bool) -> String {
+    let beyond = match looks_beyond && source.amount_expression.is_some() {
+        true => " AND 1 / (CASE WHEN strata_internal.is_beyond(counted) THEN 0 ELSE 1 END) = 1",
+        false => "",
+    };
     let base = source.base_table();
     let aggregate = ledger_agg(source);
     let pending = match &source.queue {
@@ -520,7 +495,7 @@ pub fn verify(source: &Source, rows: &str, domains: &[(String, String)]) -> Stri
             "SELECT p.user_id, {aggregate} FILTER (WHERE strata_change = 1) AS added,
                          {aggregate} FILTER (WHERE strata_change = -1) AS removed
                   FROM ({} AND strata_change IN (1, -1)) AS p WHERE p.user_id IS NOT NULL GROUP BY p.user_id",
-            events(source, &queued(source, queue, domains), ", strata_change")
+            events(source, queue, ", strata_change")
         ),
         None => format!("SELECT b.user_id, b.ledger AS added, b.ledger AS removed FROM {base} AS b WHERE false"),
     };
@@ -535,7 +510,7 @@ FROM (SELECT coalesce(f.user_id, k.user_id) AS user_id, k.ledger AS kept, {} AS 
                   {pending}
                ) AS p ON p.user_id = l.user_id
            ) AS k ON k.user_id = f.user_id) AS both_ways
-WHERE strata_internal.first_difference(kept, counted) IS NOT NULL
+WHERE strata_internal.first_difference(kept, counted) IS NOT NULL{beyond}
 ORDER BY 1",
         with_frozen(source, "k.ledger", "f.ledger"),
         count(source, &events(source, rows, ""), &source.alias_type),
@@ -708,4 +683,23 @@ pub fn columns_text(source: &Source) -> String {
 /// Whether this way of capture counts by itself at a sync.
 pub fn follows(source: &Source) -> bool {
     source.capture != Capture::None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_divided_by_users_and_a_very_long_one_by_pages_too() {
+        let batch = |from, to, number, shares| Batch { from, to, number, shares };
+        assert_eq!(Batch::all(0, 10, 4), [batch(0, None, 0, 1)]);
+        assert_eq!(Batch::all(19, 10, 4), [batch(0, None, 0, 1)]);
+        assert_eq!(Batch::all(35, 10, 4), [batch(0, None, 0, 3), batch(0, None, 1, 3), batch(0, None, 2, 3)]);
+        let long = Batch::all(95, 10, 4);
+        assert_eq!(long.len(), 4 + 5);
+        assert_eq!((long[0], long[3]), (batch(0, Some(40), 0, 4), batch(0, Some(40), 3, 4)));
+        assert_eq!((long[4], long[8]), (batch(40, None, 0, 5), batch(40, None, 4, 5)));
+        // by pages alone
+        assert_eq!(Batch::all(35, 10, 1), [batch(0, Some(10), 0, 1), batch(10, Some(20), 0, 1), batch(20, None, 0, 1)]);
+    }
 }

@@ -242,11 +242,12 @@ fn sizes(shown: &Shown<'_>) -> Option<String> {
             "layer",
             "ARRAY[now_in]",
             "ARRAY[was_in]",
-            "round(s.users / nullif(sum(s.users) OVER (PARTITION BY s.day), 0), 4)",
+            "round(users / nullif(sum(users) OVER (PARTITION BY day), 0), 4)",
         ),
     };
+    // shares stand inside: beside a window a model's name would keep its branch from being left out
     Some(format!(
-        "SELECT {name}::text AS model, s.day, s.layer, s.layer_order, s.label_en, s.label_zh, s.users, {share} AS share
+        "SELECT {name}::text AS model, s.day, s.layer, s.layer_order, s.label_en, s.label_zh, s.users, s.share
 FROM (
     WITH known AS (
         SELECT refreshed_version, as_of,
@@ -268,12 +269,15 @@ FROM (
         WHERE x.model = {name} AND (x.version = k.refreshed_version OR x.layer IN (SELECT layer FROM changes))
         ORDER BY x.layer, x.version = k.refreshed_version DESC, x.version DESC
     )
-    SELECT d.day, l.layer, l.layer_order, l.label_en, l.label_zh,
-           coalesce(sum(c.change) OVER (PARTITION BY l.layer ORDER BY d.day), 0)::bigint AS users
-    FROM known AS k
-         CROSS JOIN LATERAL (SELECT k.from_day + n AS day FROM generate_series(0, k.as_of - k.from_day) AS n) AS d
-         CROSS JOIN layers AS l
-         LEFT JOIN changes AS c ON c.day = d.day AND c.layer = l.layer
+    SELECT *, {share} AS share
+    FROM (
+        SELECT d.day, l.layer, l.layer_order, l.label_en, l.label_zh,
+               coalesce(sum(c.change) OVER (PARTITION BY l.layer ORDER BY d.day), 0)::bigint AS users
+        FROM known AS k
+             CROSS JOIN LATERAL (SELECT k.from_day + n AS day FROM generate_series(0, k.as_of - k.from_day) AS n) AS d
+             CROSS JOIN layers AS l
+             LEFT JOIN changes AS c ON c.day = d.day AND c.layer = l.layer
+    ) AS u
 ) AS s
 WHERE {}",
         model.registry("strata_models"),
@@ -297,7 +301,7 @@ pub struct Right {
 
 fn select_on(relation: String, role: &str, is_shared: bool) -> Right {
     Right {
-        gives: format!("SELECT on {relation}"),
+        gives: format!("SELECT on {}", relation.replace('"', "")),
         grant: format!("GRANT SELECT ON {relation} TO {role}"),
         revoke: format!("REVOKE SELECT ON {relation} FROM {role}"),
         relation: Some(relation),
@@ -309,7 +313,7 @@ fn select_on(relation: String, role: &str, is_shared: bool) -> Right {
 pub fn rights(model: &LivingModel, besides: &[String], role: &str) -> Vec<Right> {
     let schema = super::ident(&model.schema);
     let schema_right = Right {
-        gives: format!("USAGE on schema {schema}"),
+        gives: format!("USAGE on schema {}", model.schema),
         relation: None,
         grant: format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
         // what else is in it may be his to use
