@@ -507,8 +507,12 @@ fn later(one: &str, other: &str) -> bool {
 /// What is in the queue, folded into the ledgers: in batches where it is long, so that memory is bounded.
 fn fold(door: &Door<'_>, source: &mut Source, present: &Present) {
     if door.spi.is(&texts::has_aside(source)) {
-        let users = texts::aside_in_queue(source);
-        recount(door, source, present, Some(&users));
+        // by name: the list that they stand in is emptied first
+        let users = door.spi.rows(&texts::aside_in_queue(source));
+        let users: Vec<String> = users.into_iter().filter_map(|row| row.into_iter().next()?).collect();
+        if !users.is_empty() {
+            recount(door, source, present, Some(&texts::these_users(source, &users)));
+        }
     }
     let log = log(door, source);
     let queue = source.queue.clone().unwrap_or_default();
