@@ -40,10 +40,10 @@ export STRATA_DATA ?= $(wildcard $(abspath ../shared/data))
 # Tests want to be linked soon rather than to run a little faster.
 CARGO_TEST = CARGO_PROFILE_RELEASE_LTO=off cargo test --release --no-fail-fast
 
-.PHONY: help demo demo-stop test bench install lint schema schema-check build dependencies
+.PHONY: help demo demo-stop test bench bench-against install lint schema schema-check build dependencies
 
 help: ## list the doors
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 	@echo
 	@echo "  PG_CONFIG=$(PG_CONFIG)"
 
@@ -67,6 +67,9 @@ endif
 
 bench: install ## benchmarks against the peers; SIZE= for more orders
 	scripts/cluster run --conf pg_test_config/bench.conf -- bench/run
+
+bench-against: build schema-check ## this tree beside another version: BASE=commit; SIZE= for more orders
+	@scripts/beside "$(BASE)" -- env BASE="$(BASE)" bench/against
 
 install: build schema-check ## build, and install into the server of PG_CONFIG (below DESTDIR, if that is set)
 	@scripts/install "$(LIBRARY)" "$(PKGLIBDIR)" "$(EXTENSIONDIR)"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 BENCH = Path(__file__).parent
@@ -58,26 +59,27 @@ class MemoryWatch:
 
 
 class Server:
-    """The throwaway PostgreSQL cluster named by the environment."""
+    """A throwaway PostgreSQL cluster, named by an environment: by default that of this process. What is measured runs as its
+    ordinary user, as it would in a warehouse; only what needs a superuser runs as one."""
 
-    def __init__(self):
-        directory = os.environ.get("STRATA_PGBIN")
+    def __init__(self, environment=None):
+        environment = os.environ if environment is None else os.environ | environment
+        directory = environment.get("STRATA_PGBIN")
         self.psql = str(Path(directory) / "psql") if directory else shutil.which("psql")
         if not self.psql:
             sys.exit("bench: no psql; start the benchmark with `make bench`")
-        self.environment = dict(os.environ, PGOPTIONS="", PGAPPNAME="strata bench")
-        if "STRATA_PGSUPERUSER" in os.environ:
-            self.environment["PGUSER"] = os.environ["STRATA_PGSUPERUSER"]
+        self.environment = dict(environment, PGOPTIONS="", PGAPPNAME="strata bench")
+        self.superuser = dict(self.environment, PGUSER=environment.get("STRATA_PGSUPERUSER") or environment.get("PGUSER", ""))
         self.titles = {}
         try:
             self.postmaster = self.find_postmaster()
         except Failed as failed:
             sys.exit(f"bench: no server ({failed}); start the benchmark with `make bench`")
 
-    def run(self, script, *arguments):
+    def run(self, script, *arguments, environment=None):
         done = subprocess.run(
             [self.psql, "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", *arguments, "-f", "-"],
-            input=script, capture_output=True, text=True, env=self.environment,
+            input=script, capture_output=True, text=True, env=environment or self.environment,
         )
         if done.returncode != 0:
             message = done.stderr.strip()
@@ -89,11 +91,46 @@ class Server:
             raise Failed(state[2] if state else message or "psql failed", missing)
         return done.stdout
 
+    def administer(self, script):
+        """What only a superuser may do."""
+        return self.run(script, environment=self.superuser)
+
+    def checkpoint(self):
+        """Precedes everything that is timed."""
+        self.administer("CHECKPOINT;\n")
+
     def value(self, sql):
         return self.run(f"SET search_path = {SCHEMA}, public;\n{sql};\n").strip()
 
+    def prepare(self, say):
+        """An empty schema, and the extensions; nothing of a run before this one is left."""
+        self.administer(
+            "SET client_min_messages = warning;\nDROP EXTENSION IF EXISTS pg_strata CASCADE;\n"
+            f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE;\n"
+        )
+        for extension, run in (("pg_prewarm", self.administer), ("pg_strata", self.run)):
+            try:
+                run(f"SET client_min_messages = warning;\nCREATE EXTENSION IF NOT EXISTS {extension};\n")
+            except Failed as failed:
+                say(f"extension {extension} is not available ({failed})")
+        self.run(f"CREATE SCHEMA {SCHEMA};\n")
+
+    def generate(self, table, orders, skew, key):
+        """Makes a table of orders; seconds."""
+        start = time.perf_counter()
+        script = f"SET search_path = {SCHEMA}, public;\n\\i {BENCH / 'generate.sql'}\n"
+        self.run(script, "-v", f"orders={orders}", "-v", f"table={table}", "-v", f"skew={skew}", "-v", f"key={key}")
+        self.warm(table)
+        return time.perf_counter() - start
+
+    def warm(self, table):
+        try:
+            self.value(f"SELECT pg_prewarm('{table}')")
+        except Failed:
+            self.value(f"SELECT count(*) FROM {table}")
+
     def find_postmaster(self):
-        answer = self.run("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1);\n")
+        answer = self.administer("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1);\n")
         return int(answer)
 
     def backends(self):
@@ -151,11 +188,12 @@ class Server:
     def time(self, sql, settings, into=None):
         """Seconds, first value of the answer and peak memory of one run, in a session of its own."""
         statement = f"CREATE TABLE {into} AS {sql}" if into else sql
-        before = f"DROP TABLE IF EXISTS {into};\nCHECKPOINT;\n" if into else ""
         after = f"DROP TABLE {into};\n" if into else ""
+        if into:
+            self.run(f"SET client_min_messages = warning;\nDROP TABLE IF EXISTS {SCHEMA}.{into};\n")
+            self.checkpoint()
         script = (
             self.session(settings)
-            + before
             # Planning it once loads the library and the catalog caches, for both sides alike.
             + f"\\o /dev/null\nEXPLAIN {statement};\n\\o\n"
             + f"\\echo answer\n\\timing on\n{statement};\n\\timing off\n{after}"

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from harness import SCHEMA, Failed, psql_seconds
+from harness import SCHEMA, Failed, MemoryWatch, psql_seconds
 from measures import PARALLEL, SERIAL, SESSION, TODAY, file
+from surface import surface_of
 from tables import aligned
 
-PARTS = ("living_first", "living_replay", "living_same_day", "living_next_day", "living_capture", "living_growth")
+PARTS = ("living_first", "living_replay", "living_same_day", "living_next_day", "living_capture", "living_queue", "living_growth")
 ON_ORDERS = PARTS[:4]  # those that need the source and the model over the section's orders
 
 HANDWRITTEN_LAYERS = file("handwritten_layers.sql")
@@ -32,6 +33,8 @@ GROWTH_USERS = 100_000
 GROWTH_DAYS = 100
 GROWTH_MARKS = (1, 50, 100)
 FOUR_TIMES = 4
+QUEUE_USERS = (1_000, 10_000, 100_000)
+LONG_QUEUE = 1_870_000
 
 # What a production server does at a commit, and what the benchmark's cluster does.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -83,7 +86,7 @@ class Comparison:
 
 
 COMPARED = ["measure", "peer", "ours", "peer's", "ratio", "asked", "met", "spread"]
-PHASES = ("sync", "find", "evaluate", "write")
+PHASES = ("sync", "find", "write", "index")
 
 
 @dataclass
@@ -214,6 +217,7 @@ class Living:
 
     def __init__(self, server, duck, generate, say, orders, rounds, only, command):
         self.server, self.duck, self.generate, self.say = server, duck, generate, say
+        self.surface = surface_of(server)
         self.orders, self.rounds = orders, rounds
         self.shop = Followed("orders", "bench_orders", "bench_rfm", orders)
         self.parts = [part for part in PARTS if not only or only in part]
@@ -243,6 +247,8 @@ class Living:
             self.clear()
         if "living_capture" in self.parts:
             self.step(self.capture)
+        if "living_queue" in self.parts:
+            self.step(self.queue)
         if "living_growth" in self.parts:
             self.step(self.growth)
         self.clear()
@@ -268,11 +274,12 @@ class Living:
 
     def clear(self):
         """Nothing registered by a run before this one, finished or not, is left."""
-        self.server.run(
-            "SET client_min_messages = warning;\n"
-            "SELECT strata.drop_model(name) FROM strata.models WHERE name LIKE 'bench\\_%';\n"
-            "SELECT strata.drop_source(name) FROM strata.sources WHERE name LIKE 'bench\\_%' AND kind = 'events';\n"
-        )
+        if not self.server.value(f"SELECT to_regclass('{self.surface.registry}')"):
+            return
+        for names, drop in (self.surface.models, "drop_model"), (self.surface.sources, "drop_source"):
+            found = self.server.value(f"SELECT name FROM ({names}) AS registered WHERE name LIKE 'bench\\_%'").split()
+            drops = "".join(f"SELECT strata.{drop}('{name}');\n" for name in found)
+            self.server.run(self.server.session({"client_min_messages": "warning"}) + drops)
 
     def add_source(self, name, table):
         return self.timed(
@@ -286,10 +293,7 @@ class Living:
         seconds = self.add_source(shop.source, shop.table)
         self.create_model(shop, "strata.preset('rfm_eleven')")
         self.server.value(f"SELECT strata.calibrate('{shop.model}', DATE '{TODAY}')")
-        shop.definition = self.server.value(
-            "SELECT v.definition FROM strata.model_versions AS v JOIN strata.models AS m ON v.model_id = m.model_id"
-            f" AND v.version = m.active_version WHERE m.name = '{shop.model}'"
-        )
+        shop.definition = self.server.value(self.surface.definition.format(name=shop.model))
         self.make_model(shop)
         shop.users = int(self.server.value(f"SELECT count(*) FROM {shop.source}_ledger"))
         self.server.run(f"VACUUM (ANALYZE) {SCHEMA}.{shop.source}_ledger;\n")
@@ -308,12 +312,12 @@ class Living:
 
     def timed(self, script, settings=SETTINGS):
         """Seconds of all statements of a script, in a session of its own, after a checkpoint."""
-        self.server.run("CHECKPOINT;\n")
+        self.server.checkpoint()
         return psql_seconds(self.server.run(self.server.session(settings) + f"\\timing on\n{script}"))
 
     def refresh(self, shop, day):
         """Seconds and report of a refresh in a session of its own, as a scheduled job has it."""
-        self.server.run("CHECKPOINT;\n")
+        self.server.checkpoint()
         call = f"SELECT to_json(r) FROM strata.refresh('{shop.model}', DATE '{day}') AS r"
         seconds, answer, _ = self.server.time(call, SETTINGS)
         shop.day = day
@@ -355,7 +359,7 @@ class Living:
         return sql
 
     def handwritten(self, day):
-        self.server.run("CHECKPOINT;\n")
+        self.server.checkpoint()
         seconds, _, _ = self.server.time(f"CREATE TABLE handwritten_layers AS {self.layers_query(day)}", SETTINGS)
         sizes = self.server.value(self.SIZES.format("handwritten_layers"))
         self.server.run(f"DROP TABLE {SCHEMA}.handwritten_layers;\n")
@@ -505,11 +509,7 @@ class Living:
         comparison = Comparison("replay(), 365 days, one core", "evaluate() once, one core", 30, 12)
         self.section.comparisons.append(comparison)
         days = day_after(-364), TODAY
-        replayed = self.replay_query(*days)
-        if replayed is None:
-            comparison.problem = "not available"
-            self.section.notes.append("replay: neither strata.replay nor strata.replay_agg is there yet")
-            return
+        replayed = f"strata.replay('bench_rfm', DATE '{days[0]}', DATE '{days[1]}', 1)"
         evaluated = (
             "SELECT count(layer), count(next_change) FROM (SELECT (e).layer, (e).next_change FROM (SELECT strata.evaluate(f,"
             f" {literal(self.shop.definition)}::strata.model, DATE '{TODAY}') AS e FROM bench_orders_ledger AS t"
@@ -523,21 +523,6 @@ class Living:
         expected = ", ".join(self.handwritten(day)[1] for day in days)
         if answer != expected:
             raise Failed(f"the first and the last day replayed differ from the layers of those days: {answer}; {expected}")
-
-    def replay_query(self, first, last):
-        calls = {
-            "strata.replay": f"strata.replay('bench_rfm', DATE '{first}', DATE '{last}', 1)",
-            "strata.replay_agg": "(SELECT p.* FROM (SELECT strata.replay_agg(f, {}::strata.model, DATE '{}', DATE '{}', 1,"
-            " strata.first_difference(NULL, t.ledger)) AS days FROM bench_orders_ledger AS t CROSS JOIN LATERAL"
-            " (SELECT t.ledger AS orders) AS f) AS a, unnest(a.days) AS p)".format(literal(self.shop.definition), first, last),
-        }
-        for name, call in calls.items():
-            schema, function = name.split(".")
-            if self.server.value(
-                f"SELECT count(*) FROM pg_proc WHERE pronamespace = '{schema}'::regnamespace AND proname = '{function}'"
-            ) != "0":
-                return call
-        return None
 
     # Capture.
 
@@ -559,7 +544,7 @@ class Living:
                 self.add_source(f"bench_{table}", f"captured_{table}")
             self.capture_with("fsync and synchronous_commit off", rows, "off", None)
             self.switch(DURABLE)
-            self.capture_with("fsync and synchronous_commit on", rows, "on", 1.2)
+            self.capture_with("fsync and synchronous_commit on", rows, "on", 1.15)
         finally:
             self.switch({name: None for name in DURABLE})
             rows.unlink()
@@ -571,7 +556,7 @@ class Living:
             f"ALTER SYSTEM SET {name} = '{value}';\n" if value else f"ALTER SYSTEM RESET {name};\n"
             for name, value in settings.items()
         )
-        self.server.run("".join(changes) + "SELECT pg_reload_conf();\n")
+        self.server.administer("".join(changes) + "SELECT pg_reload_conf();\n")
         # the signal takes a moment to arrive
         for name, value in settings.items():
             for _ in range(50):
@@ -583,8 +568,8 @@ class Living:
 
     def capture_with(self, label, rows, fsync, asked_insert):
         copies = {
-            "bare": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; no index", 2.0),
-            "keyed": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; primary key", 2.0),
+            "bare": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; no index", 1.3),
+            "keyed": Comparison(f"COPY of {COPIED:,} rows, {label}", "no triggers; primary key", 1.3),
         }
         inserts = Comparison(f"INSERT with commit, {label}", "no triggers; primary key", asked_insert, unit="ms")
         self.section.comparisons += [*copies.values(), inserts]
@@ -620,7 +605,7 @@ class Living:
             f"INSERT INTO {target} (customer_id, ordered_at, amount) VALUES (:customer, now(), 36.60);\n"
         )
         pgbench = Path(self.server.psql).with_name("pgbench")
-        self.server.run("CHECKPOINT;\n")
+        self.server.checkpoint()
         try:
             done = subprocess.run(
                 [str(pgbench), "-n", "-M", "prepared", "-c", "1", "-t", str(number), "-f", str(script)],
@@ -632,6 +617,83 @@ class Living:
         if done.returncode != 0 or not found:
             raise Failed(done.stderr.strip() or "pgbench says nothing")
         return float(found[1])
+
+    # The queue.
+
+    def queue(self):
+        """Syncs of a queue with one row for each user, of few and of many users, and of a long one. Nothing is ever analysed:
+        ledgers that came by capture alone are new to the planner."""
+        costs = {users: self.queue_costs(users) for users in QUEUE_USERS}
+        for few, many in zip(QUEUE_USERS, QUEUE_USERS[1:]):
+            self.section.comparisons.append(Comparison(
+                f"a row of a sync, {many:,} users", f"{few:,} users", 1.3, unit="µs", ours=costs[many], peer=costs[few]
+            ))
+        self.long_queue()
+
+    def came(self, table, users, number):
+        """New rows, whoever has any: they are of users 1 to `users`, in turn."""
+        self.server.run(
+            self.server.session(SESSION | SERIAL)
+            + f"INSERT INTO {table} SELECT 1 + n % {users}, TIMESTAMPTZ '{TODAY} 00:00+00' - (n % 365) * interval '1 day', 36.60"
+            f" FROM generate_series(1, {number}) AS n;\n"
+        )
+
+    def queued(self, name):
+        self.server.run(
+            self.server.session({})
+            + f"CREATE TABLE {name}_orders (customer_id bigint NOT NULL, ordered_at timestamptz NOT NULL, amount numeric(12, 2))"
+            " WITH (autovacuum_enabled = false);\n"
+        )
+        self.add_source(name, f"{name}_orders")
+
+    def queue_costs(self, users):
+        """Microseconds of a sync for each row of it."""
+        name = f"bench_queue_{users}"
+        self.queued(name)
+        self.came(f"{name}_orders", users, 10 * users)
+        self.server.value(f"SELECT strata.sync('{name}')")
+        costs = []
+        for _ in range(self.rounds):
+            self.came(f"{name}_orders", users, users)
+            costs.append(self.timed(f"SELECT strata.sync('{name}');\n", SERIAL) * 1e6 / users)
+            self.server.run(f"VACUUM {SCHEMA}.{name}_queue;\n")
+        return costs
+
+    def long_queue(self):
+        name = "bench_queue_long"
+        self.queued(name)
+        users = QUEUE_USERS[-1]
+        peaks = {}
+        for number in (LONG_QUEUE // 5, LONG_QUEUE):
+            self.came(f"{name}_orders", users, number)
+            before = int(self.server.value(f"SELECT pg_table_size('{name}_queue')"))
+            seconds, high_water, peaks[number] = self.sync_with_memory(name)
+            after = int(self.server.value(f"SELECT pg_table_size('{name}_queue')"))
+            self.server.run(f"VACUUM {SCHEMA}.{name}_queue;\n")
+            emptied = int(self.server.value(f"SELECT pg_table_size('{name}_queue')"))
+            self.section.notes.append(
+                f"sync of {number:,} queued rows of {users:,} users: {seconds:.2f} s; memory of the backend at most"
+                f" {peaks[number] / 2**20:.0f} MB of its own, {high_water / 2**20:.0f} MB (VmHWM) with shared buffers; the queue's heap"
+                f" {before / 2**20:.0f} MB before, {after / 2**20:.0f} MB after, {emptied / 2**20:.1f} MB once vacuumed"
+            )
+        few, many = peaks
+        self.section.comparisons.append(Comparison(
+            f"memory of a sync of {many:,} rows", f"{few:,} rows", 1.3, unit="MB",
+            ours=[peaks[many] / 2**20], peer=[peaks[few] / 2**20],
+        ))
+
+    def sync_with_memory(self, name):
+        """Seconds, the greatest resident memory, and how much of it was the backend's own."""
+        self.server.checkpoint()
+        with MemoryWatch(self.server.backends) as memory:
+            output = self.server.run(
+                self.server.session({})
+                + "SELECT pg_backend_pid() AS pid \\gset\n\\setenv STRATA_BACKEND :pid\n"
+                + f"\\timing on\nSELECT strata.sync('{name}');\n\\timing off\n"
+                + "\\! grep VmHWM /proc/$STRATA_BACKEND/status\n"
+            )
+        high_water = re.search(r"VmHWM:\s+(\d+) kB", output)
+        return psql_seconds(output), int(high_water[1]) * 1024 if high_water else 0, memory.peak or 0
 
     # Growth.
 
@@ -671,7 +733,7 @@ class Living:
 
     def vacuum_like_autovacuum(self):
         """Autovacuum's rule, applied at the end of every day, for a year passes here in minutes; catalogs are tables, too."""
-        self.server.run(
+        self.server.administer(
             "SELECT format('VACUUM (ANALYZE) %s', c.oid::regclass)\n"
             "FROM pg_stat_all_tables AS s JOIN pg_class AS c ON c.oid = s.relid\n"
             "WHERE c.relkind IN ('r', 'm') AND s.relid <> 'pg_statistic'::regclass AND c.relpersistence = 'p'\n"

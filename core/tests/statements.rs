@@ -30,6 +30,7 @@ fn source(name: &str, is_events: bool) -> Source {
         relation: 16400,
         relation_schema: "shop".to_owned(),
         relation_name: name.to_owned(),
+        relation_owner: "owner".to_owned(),
         key_type: "bigint".to_owned(),
         alias_type: "bigint".to_owned(),
         user_expression: "customer_id".to_owned(),

@@ -52,6 +52,7 @@ fn source() -> Source {
         relation: 16500,
         relation_schema: "shop".to_owned(),
         relation_name: "orders".to_owned(),
+        relation_owner: "owner".to_owned(),
         key_type: "bigint".to_owned(),
         alias_type: "bigint".to_owned(),
         user_expression: "customer_id".to_owned(),

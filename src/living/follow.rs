@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 use strata_core::statements::registry::{Capture, Source, keep_source};
-use strata_core::statements::source::{self as texts, Log, Pages};
+use strata_core::statements::source::{self as texts, Batch, Log};
 use strata_core::statements::{alias, literal, qualified};
 
 use super::door::{Door, with_few_users};
@@ -13,8 +13,10 @@ use crate::error::raise;
 use crate::pg::catalog;
 use crate::pg::spi::{Refused, Row};
 
-/// A queue that is longer is folded in parts: 16 MB of it at a time.
-const PAGES_OF_A_PART: u64 = 2048;
+/// A queue that is longer is folded in batches: 16 MB of it at a time.
+const PAGES_OF_A_BATCH: u64 = 2048;
+/// So many batches at most are told apart by their users, for which the pages of all of them are read for each.
+const BATCHES_BY_USER: u64 = 16;
 
 /// From here on a queue is compared with the relation: counting everyone anew costs less than folding a twelfth of the rows.
 const LONG_QUEUE: u64 = 100_000;
@@ -502,7 +504,7 @@ fn later(one: &str, other: &str) -> bool {
     key(one) > key(other)
 }
 
-/// What is in the queue, folded into the ledgers: in parts where it is long, so that memory is bounded.
+/// What is in the queue, folded into the ledgers: in batches where it is long, so that memory is bounded.
 fn fold(door: &Door<'_>, source: &mut Source, present: &Present) {
     if door.spi.is(&texts::has_aside(source)) {
         let users = texts::aside_in_queue(source);
@@ -512,11 +514,8 @@ fn fold(door: &Door<'_>, source: &mut Source, present: &Present) {
     let queue = source.queue.clone().unwrap_or_default();
     let pages = door.spi.value(&format!("SELECT pg_relation_size({}::regclass) / 8192", literal(&queue)));
     let pages: u64 = pages.and_then(|pages| pages.parse().ok()).unwrap_or(0);
-    let parts = (pages / PAGES_OF_A_PART).max(1);
-    for part in 0..parts {
-        let is_last = part + 1 == parts;
-        let pages = Pages { from: part * PAGES_OF_A_PART, to: (!is_last).then(|| (part + 1) * PAGES_OF_A_PART) };
-        let statement = texts::fold(source, pages, log);
+    for batch in Batch::all(pages, PAGES_OF_A_BATCH, BATCHES_BY_USER) {
+        let statement = texts::fold(source, batch, log);
         let run = |source: &mut Source, looks_beyond: bool| {
             door.spi.attempt(|| {
                 let row = with_few_users(|| door.spi.row(&statement));
@@ -627,11 +626,10 @@ fn move_aliases(door: &Door<'_>, source: &mut Source, map: &Source, everyone: bo
 /// Every user whose ledger is not what the rows say: (`user_id`, `first_day`, `kept`, `counted`) into the answer.
 pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
     relation::hold(source, door.caller);
-    let present = Present::of(door, source);
     door.spi.run(&format!("SELECT FROM {} LIMIT 0", source.relation_sql()));
     let put = |from: &str| {
         door.spi.attempt(|| {
-            quietly(|| door.spi.answer(&texts::verify(source, from), rows));
+            quietly(|| door.spi.answer(&texts::verify(source, from, true), rows));
             Ok(())
         })
     };
@@ -640,5 +638,6 @@ pub fn verify(door: &Door<'_>, source: &Source, rows: &crate::pg::rows::Rows) {
     }
     let rejects = source.rejects.as_deref().unwrap_or_default();
     let aside = format!("SELECT user_id FROM {rejects} WHERE user_id IS NOT NULL");
-    quietly(|| door.spi.answer(&texts::verify(source, &texts::countable_without(source, &aside)), rows));
+    let countable = texts::countable_without(source, &aside);
+    quietly(|| door.spi.answer(&texts::verify(source, &countable, false), rows));
 }

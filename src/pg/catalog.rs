@@ -12,7 +12,9 @@ pub fn search_path() -> Vec<pg_sys::Oid> {
         if list.is_null() {
             return Vec::new();
         }
-        (0..(*list).length as usize).map(|place| (*(*list).elements.add(place)).oid_value).collect()
+        let schemas = (0..(*list).length as usize).map(|place| (*(*list).elements.add(place)).oid_value);
+        // what is made there is gone with its session
+        schemas.filter(|&schema| !pg_sys::isAnyTempNamespace(schema)).collect()
     }
 }
 
@@ -44,7 +46,8 @@ pub fn schema_called(name: &str) -> Option<pg_sys::Oid> {
     // SAFETY: catalog look-ups.
     unsafe {
         let schema = pg_sys::get_namespace_oid(name.as_ptr(), true);
-        (schema != pg_sys::InvalidOid && may_use(schema)).then_some(schema)
+        let lasts = schema != pg_sys::InvalidOid && !pg_sys::isAnyTempNamespace(schema);
+        (lasts && may_use(schema)).then_some(schema)
     }
 }
 

@@ -237,8 +237,7 @@ fn look(call: &TriggerCall<'_>, table: pg_sys::Relation, generation: u64) -> Kno
         let from = theirs.iter().find(|from| from.name == column.name && from.is_stored)?;
         // SAFETY: a catalog look-up by the type of a column.
         let base = unsafe { pg_sys::getBaseType(from.type_id) };
-        let (by_value, length) = (column.by_value, column.length);
-        (base == column.type_id).then_some(CopiedColumn { from: from.place, to: column.place, by_value, length })
+        (base == column.type_id).then_some(CopiedColumn { from: from.place, to: column.place })
     });
     let columns: Option<Vec<CopiedColumn>> = copied.collect();
     let is_of_users = call.arguments() > ARGUMENTS;

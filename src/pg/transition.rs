@@ -80,8 +80,6 @@ pub struct CopiedColumn {
     pub from: usize,
     /// Its place in the rows of the table that is written.
     pub to: usize,
-    pub by_value: bool,
-    pub length: i16,
 }
 
 /// A column by which two rows are told from each other.

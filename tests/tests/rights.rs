@@ -86,7 +86,7 @@ fn a_relation_without_select_is_refused() {
     let mut client = fresh_database("rights_select");
     let outsider = outsider("rights_select");
     run(&mut client, ORDERS);
-    run(&mut client, &format!("ALTER TABLE orders RENAME TO secret"));
+    run(&mut client, "ALTER TABLE orders RENAME TO secret");
     run(&mut client, &format!("SET ROLE {outsider}"));
     for job in [
         "strata.rfm('SELECT customer_id, ordered_at, amount FROM secret', as_of => DATE '2024-12-31')",

@@ -143,7 +143,7 @@ fn domains_are_captured() {
     law(&mut client, "updated");
     // no domain of the relation binds the tables of the source
     let bound = "SELECT count(*) FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = atttypid
-                 WHERE attrelid IN ('dom_queue'::regclass, 'dom_ledger', 'dom_changes', 'dom_rejects') AND typtype = 'd'";
+                 WHERE attrelid IN ('dom_queue'::regclass, 'dom_ledger'::regclass, 'dom_changes'::regclass, 'dom_rejects'::regclass) AND typtype = 'd'";
     assert_eq!(value::<i64>(&mut client, bound), 0);
 }
 
@@ -424,6 +424,7 @@ fn publications_for_all_tables() {
          DELETE FROM shop.likes WHERE n = 'NaN'; UPDATE shop.aliases SET user_id = 2 WHERE alias = 'b'; SELECT strata.sync('likes');
          SELECT strata.rebuild('likes'); SELECT strata.verify('likes'); TRUNCATE shop.orders; SELECT strata.sync('orders')",
     );
+    run(&mut client, &order(5, 1));
     assert_counted(&mut client, "published");
     let without = "SELECT coalesce(string_agg(c.relname, ' '), '') FROM pg_class AS c
                    WHERE relnamespace = 'analytics'::regnamespace AND relkind = 'r' AND relreplident <> 'f'
@@ -445,7 +446,7 @@ fn replicating_sessions_are_seen() {
         ),
     );
     assert_counted(&mut client, "replica");
-    run(&mut root, "TRUNCATE shop.orders");
+    run(&mut root, &format!("TRUNCATE shop.orders; {}", order(202, 2)));
     assert_counted(&mut client, "truncated as replica");
     run(&mut root, &format!("SET session_replication_role = local; {}", order(201, 2)));
     assert_counted(&mut client, "local");
@@ -502,12 +503,7 @@ fn renames_and_swaps() {
     run(&mut client, "ALTER TABLE shop.orders RENAME TO sales");
     run(&mut writer, &order(90, 1).replace("shop.orders", "shop.sales"));
     run(&mut client, "SELECT strata.sync('orders')");
-    assert_same_rows(
-        &mut client,
-        "renamed",
-        "TABLE orders_ledger",
-        &ORDERS.replace("orders", "sales").replace("sales_at", "sales_at").replace("ordered_at", "ordered_at"),
-    );
+    assert_same_rows(&mut client, "renamed", "TABLE orders_ledger", &ORDERS.replace("shop.orders", "shop.sales"));
     run(&mut client, "ALTER TABLE shop.sales RENAME TO orders");
     assert_counted(&mut client, "renamed back");
     // a swap as tools do it, and with the views on it gone
@@ -524,7 +520,7 @@ fn renames_and_swaps() {
         run(
             &mut client,
             &format!(
-                "CREATE VIEW shop.recent AS SELECT * FROM shop.orders;
+                "DROP VIEW IF EXISTS shop.recent; CREATE VIEW shop.recent AS SELECT * FROM shop.orders;
                  BEGIN; CREATE TABLE shop.orders_new (amount integer, order_id bigint, ordered_at date, note text, customer_id bigint);
                  INSERT INTO shop.orders_new SELECT amount, order_id, ordered_at, 'x', customer_id FROM shop.orders WHERE customer_id % 7 <> {round};
                  {gone}; {new}; COMMIT;
@@ -535,7 +531,7 @@ fn renames_and_swaps() {
         assert_counted(&mut client, gone);
         run(
             &mut client,
-            "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (310, '2024-03-10', 4); UPDATE shop.orders SET amount = 5 WHERE customer_id = 9",
+            "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (310, '2024-03-10', 4); UPDATE shop.orders SET amount = amount + 1 WHERE customer_id = 9",
         );
         assert_eq!(
             value::<i64>(&mut client, "SELECT count(*) FROM orders_queue WHERE strata_change IN (1, -1)") > 1,
@@ -544,7 +540,6 @@ fn renames_and_swaps() {
         );
         assert_counted(&mut client, "triggers came back");
     }
-    // the old one tells no more
     // a column is renamed: said, not lost; and as it was
     run(
         &mut client,
@@ -771,7 +766,7 @@ fn forced_row_level_security() {
     run(
         &mut client,
         "ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY; ALTER TABLE shop.orders FORCE ROW LEVEL SECURITY;
-         CREATE POLICY some ON shop.orders USING (customer_id < 10) WITH CHECK (true)",
+         CREATE POLICY part ON shop.orders USING (customer_id < 10) WITH CHECK (true)",
     );
     let before: i64 = value(&mut client, "SELECT count(*) FROM orders_ledger");
     for call in
@@ -809,7 +804,7 @@ fn a_table_that_changes_hands() {
     // the new owner can follow it himself, beside what the old one left there
     run(
         &mut other,
-        "CREATE SCHEMA IF NOT EXISTS shop; SET search_path = shop; SELECT strata.add_source('mine', 'shop.orders', 'customer_id', 'ordered_at')",
+        "SET search_path = shop; SELECT strata.add_source('mine', 'shop.orders', 'customer_id', 'ordered_at')",
     );
     run(&mut client, "SELECT strata.drop_source('orders')");
     run(&mut other, &format!("{}; SELECT strata.sync('mine'); SELECT strata.drop_source('mine')", order(4243, 1)));

@@ -112,7 +112,7 @@ fn settings_of_a_session_change_nothing() {
         run(
             &mut client,
             &format!(
-                "INSERT INTO \"Shop\".\"Orders\" SELECT n % 44, timestamp '2024-02-01 00:00' + n * interval '9 hours', timestamptz '2024-02-01 00:00+00' + n * interval '5 hours', (ARRAY['2', 'd', chr(92)])[1 + n % 3], n / 7.0, '\\000'::bytea, {round}
+                "INSERT INTO \"Shop\".\"Orders\" SELECT n % 44, timestamp '2024-02-01 00:00' + n * interval '9 hours', timestamptz '2024-02-01 00:00+00' + n * interval '5 hours', (ARRAY['2', 'd', chr(92)])[1 + n % 3], n / 7.0, decode('00', 'hex'), {round}
                  FROM generate_series(1, 20) AS n; DELETE FROM \"Shop\".\"Orders\" WHERE c = {round} AND n < 50"
             ),
         );

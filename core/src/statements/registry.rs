@@ -45,7 +45,7 @@ pub fn create(schema: &str) -> Vec<String> {
     relation_schema name NOT NULL,
     relation_name name NOT NULL,
     -- whose it was when it was looked at last: nobody else's is read in its place
-    relation_owner name NOT NULL,
+    relation_owner text NOT NULL,
     key_type regtype NOT NULL,
     -- what rows call a user: an alias where there is a map
     alias_type regtype NOT NULL,

@@ -99,17 +99,43 @@ FROM differing"
     )
 }
 
-/// Rows of the queue by the pages that they stand on: `from` up to, and without, `to`.
+/// A batch of the queue: rows by the pages that they stand on, `from` up to, and without, `to`; of them those of one share of
+/// the users, share `number` of `shares`. A user's rows are in one batch as far as can be: his ledger is then written once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pages {
+pub struct Batch {
     pub from: u64,
     pub to: Option<u64>,
+    pub number: u64,
+    pub shares: u64,
 }
 
-impl Pages {
-    fn condition(self) -> String {
+impl Batch {
+    /// The batches of a queue of so many pages, each some `pages_of_a_batch` long. Where users can be told apart by what stands in
+    /// the queue, it is divided by them. Each share is looked for in all of those pages, so that they are no more than
+    /// `most_shares` batches hold: what folding costs stays in proportion to the queue.
+    #[must_use]
+    pub fn all(pages: u64, pages_of_a_batch: u64, most_shares: u64) -> Vec<Batch> {
+        let span = pages_of_a_batch * most_shares;
+        let spans = (pages / span).max(1);
+        let batches = (0..spans).flat_map(|at| {
+            let is_last = at + 1 == spans;
+            let (from, to) = (at * span, (!is_last).then_some((at + 1) * span));
+            let shares = ((to.unwrap_or(pages).saturating_sub(from)) / pages_of_a_batch).max(1);
+            (0..shares).map(move |number| Batch { from, to, number, shares })
+        });
+        batches.collect()
+    }
+
+    fn condition(self, source: &Source) -> String {
         let to = self.to.map_or(String::new(), |to| format!(" AND ctid < '({to},0)'::tid"));
-        format!("ctid >= '({},0)'::tid{to}", self.from)
+        let share = match self.shares {
+            1 => String::new(),
+            shares => format!(
+                " AND coalesce(hashtextextended((({})::text) COLLATE \"C\", 0) & 9223372036854775807, 0) % {shares} = {}",
+                source.user_expression, self.number
+            ),
+        };
+        format!("ctid >= '({},0)'::tid{to}{share}", self.from)
     }
 }
 
@@ -121,8 +147,8 @@ fn aside(source: &Source) -> String {
     )
 }
 
-/// What is in some pages of the queue, folded into the ledgers.
-pub fn fold(source: &Source, pages: Pages, log: Log) -> String {
+/// What is in a batch of the queue, folded into the ledgers.
+pub fn fold(source: &Source, batch: Batch, log: Log) -> String {
     let aggregate = ledger_agg(source);
     let queue = source.queue.as_deref().unwrap_or("NULL");
     let base = source.base_table();
@@ -141,7 +167,7 @@ pub fn fold(source: &Source, pages: Pages, log: Log) -> String {
            {aggregate} FILTER (WHERE strata_change = -1) AS removed
     FROM events WHERE user_id IS NOT NULL{open} GROUP BY user_id
 )",
-        pages.condition(),
+        batch.condition(source),
         events(source, "taken", ", strata_change"),
     );
     let counted = format!(
@@ -184,6 +210,8 @@ pub fn since_mark(source: &Source, mark_type: &str) -> String {
     let bound = match (mark_type, least) {
         (_, Some(least)) => format!("greatest(ceil({mark}::numeric - {margin}::numeric), {least})::{mark_type}"),
         ("numeric", None) => format!("{mark}::numeric - {margin}::numeric"),
+        // a day less an interval would be a time, which ends before days do
+        ("date", None) => format!("{mark}::date - ceil(extract(epoch FROM {margin}::interval) / 86400)::integer"),
         (of_time, None) => format!("{mark}::{of_time} - {margin}::interval"),
     };
     format!("{} >= {bound}", ident(column))
@@ -453,8 +481,13 @@ pub fn log_everyone(source: &Source) -> String {
 }
 
 /// Every user whose ledger is not what the rows say, as (`user_id`, `first_day`, `kept`, `counted`), in one snapshot with what
-/// waits in the queue.
-pub fn verify(source: &Source, rows: &str) -> String {
+/// waits in the queue. Where `looks_beyond`, it fails (a division by zero) if a difference may come of a row that is beyond what
+/// one may hold, and so was put aside.
+pub fn verify(source: &Source, rows: &str, looks_beyond: bool) -> String {
+    let beyond = match looks_beyond && source.amount_expression.is_some() {
+        true => " AND 1 / (CASE WHEN strata_internal.is_beyond(counted) THEN 0 ELSE 1 END) = 1",
+        false => "",
+    };
     let base = source.base_table();
     let aggregate = ledger_agg(source);
     let pending = match &source.queue {
@@ -477,7 +510,7 @@ FROM (SELECT coalesce(f.user_id, k.user_id) AS user_id, k.ledger AS kept, {} AS 
                   {pending}
                ) AS p ON p.user_id = l.user_id
            ) AS k ON k.user_id = f.user_id) AS both_ways
-WHERE strata_internal.first_difference(kept, counted) IS NOT NULL
+WHERE strata_internal.first_difference(kept, counted) IS NOT NULL{beyond}
 ORDER BY 1",
         with_frozen(source, "k.ledger", "f.ledger"),
         count(source, &events(source, rows, ""), &source.alias_type),
@@ -650,4 +683,23 @@ pub fn columns_text(source: &Source) -> String {
 /// Whether this way of capture counts by itself at a sync.
 pub fn follows(source: &Source) -> bool {
     source.capture != Capture::None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_divided_by_users_and_a_very_long_one_by_pages_too() {
+        let batch = |from, to, number, shares| Batch { from, to, number, shares };
+        assert_eq!(Batch::all(0, 10, 4), [batch(0, None, 0, 1)]);
+        assert_eq!(Batch::all(19, 10, 4), [batch(0, None, 0, 1)]);
+        assert_eq!(Batch::all(35, 10, 4), [batch(0, None, 0, 3), batch(0, None, 1, 3), batch(0, None, 2, 3)]);
+        let long = Batch::all(95, 10, 4);
+        assert_eq!(long.len(), 4 + 5);
+        assert_eq!((long[0], long[3]), (batch(0, Some(40), 0, 4), batch(0, Some(40), 3, 4)));
+        assert_eq!((long[4], long[8]), (batch(40, None, 0, 5), batch(40, None, 4, 5)));
+        // by pages alone
+        assert_eq!(Batch::all(35, 10, 1), [batch(0, Some(10), 0, 1), batch(10, Some(20), 0, 1), batch(20, None, 0, 1)]);
+    }
 }
