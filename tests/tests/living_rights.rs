@@ -555,7 +555,10 @@ fn dump_and_restore() {
         assert_eq!(answer.get::<_, &str>(0), "incremental", "{law}");
         // of attributes nothing is kept that they could be compared with: everyone is looked at, once
         assert!(answer.get::<_, i64>(1) < 70, "{law}: {} users examined", answer.get::<_, i64>(1));
-        run(&mut client, "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (9, '2024-03-03', 1); UPDATE shop.customers SET city = 'Chengdu' WHERE user_id = 10");
+        run(
+            &mut client,
+            "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (9, '2024-03-03', 1); UPDATE shop.customers SET city = 'Chengdu' WHERE user_id = 10",
+        );
         let examined: i64 = value(&mut client, "SELECT examined FROM strata.refresh('care', '2024-03-03')");
         assert_eq!(examined, 2, "{law}");
         assert_same_rows(
