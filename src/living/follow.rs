@@ -95,7 +95,7 @@ fn put_aside(door: &Door<'_>, source: &Source) -> Option<String> {
     source.aliases.as_ref()?;
     match door.spi.row(&alias::ambiguous(source))?.as_slice() {
         [Some(count), Some(example)] if count != "0" => {
-            Some(format!("{count} aliases such as {example} stand for several users each, and belong to nobody"))
+            Some(format!("aliases that stand for several users, and belong to nobody: {count}, such as {example}"))
         }
         _ => None,
     }
