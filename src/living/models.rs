@@ -763,7 +763,7 @@ extern "C-unwind" fn living_drop_model(fcinfo: pg_sys::FunctionCallInfo) -> pg_s
                 match table {
                     Some(table) => {
                         door.spi.run(&format!("DROP {kind} {table}"));
-                        gone.push(table.replace('"', ""));
+                        gone.push(table.clone());
                     }
                     None => left.extend(stranger(&model.schema, &name)),
                 }
