@@ -546,7 +546,9 @@ fn recount(door: &Door<'_>, source: &mut Source, present: &Present, users: Optio
     let is_first = door.spi.is(&format!("SELECT NOT EXISTS (SELECT FROM {})", source.base_table()));
     match users {
         None => {
-            door.spi.run(&format!("DELETE FROM {}", source.rejects.as_deref().unwrap_or_default()));
+            // but for those of whom the map makes too much, who are looked at when aliases are moved
+            let rejects = source.rejects.as_deref().unwrap_or_default();
+            door.spi.run(&format!("DELETE FROM {rejects} WHERE change <> 0 OR user_id IS NOT NULL"));
             source.family = present.family.oids();
         }
         Some(users) => {
@@ -602,13 +604,14 @@ fn quietly<T>(run: impl FnOnce() -> T) -> T {
 /// Moves the ledgers of aliases whose ledger or whose user has changed to the users whom the map names now.
 fn move_aliases(door: &Door<'_>, source: &mut Source, map: &Source, everyone: bool) {
     let everyone = everyone || door.spi.is(&alias::map_changed_as_a_whole(map));
+    let noted = door.spi.rows(&alias::take_noted(source));
+    let mut beyond = Vec::new();
     let run = |source: &mut Source, beyond: &[String]| {
         let statement = alias::move_aliases(source, map, everyone, beyond);
         door.spi.attempt(|| taken(source, door.spi.row(&statement), false))
     };
     if run(source, &[]).is_err() {
         let candidates = door.spi.rows(&alias::beyond_candidates(source, everyone, map));
-        let mut beyond = Vec::new();
         for candidate in candidates.into_iter().filter_map(|row| row.into_iter().next()?) {
             let tried = door.spi.attempt(|| Ok(door.spi.run(&alias::try_user(source, map, &candidate))));
             if tried.is_err() {
@@ -622,6 +625,12 @@ fn move_aliases(door: &Door<'_>, source: &mut Source, map: &Source, everyone: bo
                 format!("the ledgers of source \"{}\" cannot be moved to its users: {why}", source.name),
                 None,
             );
+        }
+    }
+    // who was put aside before, and of whom nothing has changed
+    for user in noted.into_iter().filter_map(|row| row.into_iter().next()?).filter(|user| !beyond.contains(user)) {
+        if door.spi.attempt(|| Ok(door.spi.run(&alias::try_user(source, map, &user)))).is_err() {
+            door.spi.run(&alias::put_user_aside(source, &user));
         }
     }
     door.spi.run_all(alias::forget(source, map));
