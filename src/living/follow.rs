@@ -89,7 +89,7 @@ fn put_aside(door: &Door<'_>, source: &Source) -> Option<String> {
         && count != "0"
     {
         return Some(format!(
-            "{count} users such as {user} are put aside: their amounts are beyond what a ledger keeps"
+            "put aside, since their amounts are beyond what a ledger keeps: {count} users, such as {user}"
         ));
     }
     source.aliases.as_ref()?;
