@@ -1840,6 +1840,7 @@ COMMENT ON FUNCTION strata_internal.row_expression(regclass, text, text) IS
 -- It writes only into a table of the relation's owner that bears the mark of the source, and runs nobody's code there. So
 -- anyone may be granted the right to write to the relation, and needs none on the queue.
 CREATE FUNCTION strata_internal.capture() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'strata_capture';
+COMMENT ON FUNCTION strata_internal.capture() IS 'trigger after each statement: writes its rows to the queue of a source';
 
 -- ----------------------------------------------------------------------------------------------------
 -- sql/internal/row_problem.sql
@@ -1862,6 +1863,10 @@ CREATE FUNCTION strata_internal.row_problem(
 -- Whether the gross amount or the credits of a day are beyond 1000000000000: only there can a single row beyond it hide.
 CREATE FUNCTION strata_internal.is_beyond(ledger strata.ledger) RETURNS boolean IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c
 AS 'MODULE_PATHNAME', 'ledger_is_beyond_wrapper';
+COMMENT ON FUNCTION strata_internal.row_problem(record, regclass, text, text, text, text, text) IS
+    'why a row of a relation cannot be counted; NULL where it can';
+COMMENT ON FUNCTION strata_internal.is_beyond(strata.ledger) IS
+    'whether an amount of a day is so large that one row alone could be put aside for it';
 
 -- ----------------------------------------------------------------------------------------------------
 -- sql/public/sources.sql

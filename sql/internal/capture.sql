@@ -9,3 +9,4 @@
 -- It writes only into a table of the relation's owner that bears the mark of the source, and runs nobody's code there. So
 -- anyone may be granted the right to write to the relation, and needs none on the queue.
 CREATE FUNCTION strata_internal.capture() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'strata_capture';
+COMMENT ON FUNCTION strata_internal.capture() IS 'trigger after each statement: writes its rows to the queue of a source';

@@ -89,13 +89,13 @@ fn put_aside(door: &Door<'_>, source: &Source) -> Option<String> {
         && count != "0"
     {
         return Some(format!(
-            "{count} users such as {user} are put aside: their amounts are beyond what a ledger keeps"
+            "put aside, since their amounts are beyond what a ledger keeps: {count} users, such as {user}"
         ));
     }
     source.aliases.as_ref()?;
     match door.spi.row(&alias::ambiguous(source))?.as_slice() {
         [Some(count), Some(example)] if count != "0" => {
-            Some(format!("{count} aliases such as {example} stand for several users each, and belong to nobody"))
+            Some(format!("aliases that stand for several users, and belong to nobody: {count}, such as {example}"))
         }
         _ => None,
     }
@@ -507,8 +507,12 @@ fn later(one: &str, other: &str) -> bool {
 /// What is in the queue, folded into the ledgers: in batches where it is long, so that memory is bounded.
 fn fold(door: &Door<'_>, source: &mut Source, present: &Present) {
     if door.spi.is(&texts::has_aside(source)) {
-        let users = texts::aside_in_queue(source);
-        recount(door, source, present, Some(&users));
+        // by name: the list that they stand in is emptied first
+        let users = door.spi.rows(&texts::aside_in_queue(source));
+        let users: Vec<String> = users.into_iter().filter_map(|row| row.into_iter().next()?).collect();
+        if !users.is_empty() {
+            recount(door, source, present, Some(&texts::these_users(source, &users)));
+        }
     }
     let log = log(door, source);
     let queue = source.queue.clone().unwrap_or_default();
@@ -542,7 +546,9 @@ fn recount(door: &Door<'_>, source: &mut Source, present: &Present, users: Optio
     let is_first = door.spi.is(&format!("SELECT NOT EXISTS (SELECT FROM {})", source.base_table()));
     match users {
         None => {
-            door.spi.run(&format!("DELETE FROM {}", source.rejects.as_deref().unwrap_or_default()));
+            // but for those of whom the map makes too much, who are looked at when aliases are moved
+            let rejects = source.rejects.as_deref().unwrap_or_default();
+            door.spi.run(&format!("DELETE FROM {rejects} WHERE change <> 0 OR user_id IS NOT NULL"));
             source.family = present.family.oids();
         }
         Some(users) => {
@@ -598,13 +604,14 @@ fn quietly<T>(run: impl FnOnce() -> T) -> T {
 /// Moves the ledgers of aliases whose ledger or whose user has changed to the users whom the map names now.
 fn move_aliases(door: &Door<'_>, source: &mut Source, map: &Source, everyone: bool) {
     let everyone = everyone || door.spi.is(&alias::map_changed_as_a_whole(map));
+    let noted = door.spi.rows(&alias::take_noted(source));
+    let mut beyond = Vec::new();
     let run = |source: &mut Source, beyond: &[String]| {
         let statement = alias::move_aliases(source, map, everyone, beyond);
         door.spi.attempt(|| taken(source, door.spi.row(&statement), false))
     };
     if run(source, &[]).is_err() {
         let candidates = door.spi.rows(&alias::beyond_candidates(source, everyone, map));
-        let mut beyond = Vec::new();
         for candidate in candidates.into_iter().filter_map(|row| row.into_iter().next()?) {
             let tried = door.spi.attempt(|| Ok(door.spi.run(&alias::try_user(source, map, &candidate))));
             if tried.is_err() {
@@ -618,6 +625,12 @@ fn move_aliases(door: &Door<'_>, source: &mut Source, map: &Source, everyone: bo
                 format!("the ledgers of source \"{}\" cannot be moved to its users: {why}", source.name),
                 None,
             );
+        }
+    }
+    // who was put aside before, and of whom nothing has changed
+    for user in noted.into_iter().filter_map(|row| row.into_iter().next()?).filter(|user| !beyond.contains(user)) {
+        if door.spi.attempt(|| Ok(door.spi.run(&alias::try_user(source, map, &user)))).is_err() {
+            door.spi.run(&alias::put_user_aside(source, &user));
         }
     }
     door.spi.run_all(alias::forget(source, map));

@@ -93,17 +93,41 @@ impl Door<'_> {
     /// The caller's own registries, in the order of his search path, and the owners of others on it.
     fn registries(&self) -> (Vec<Registry>, Vec<(String, String)>) {
         let (mut own, mut others) = (Vec::new(), Vec::new());
-        for schema in &self.path {
-            match self.look(*schema) {
+        for schema in self.schemas() {
+            match self.look(schema) {
                 Found::Nothing => {}
                 Found::Own(registry) => own.push(registry),
                 Found::Of(owner) => {
-                    let schema = catalog::schema_name(*schema).unwrap_or_default();
+                    let schema = catalog::schema_name(schema).unwrap_or_default();
                     others.push((schema, catalog::role_name(owner)));
                 }
             }
         }
         (own, others)
+    }
+
+    /// Whether there is a schema on the search path in which tables of users can be.
+    fn has_path(&self) -> bool {
+        // SAFETY: a catalog look-up.
+        let is_of_users = |schema: &pg_sys::Oid| unsafe {
+            schema.to_u32() != pg_sys::PG_CATALOG_NAMESPACE && !pg_sys::isAnyTempNamespace(*schema)
+        };
+        self.path.iter().any(is_of_users)
+    }
+
+    /// The schemas in which registries are looked for: those on the search path. Where none is on it, as while a dump is restored or
+    /// a materialized view refreshed, all in which the caller has one, by their names.
+    fn schemas(&self) -> Vec<pg_sys::Oid> {
+        if self.has_path() {
+            return self.path.clone();
+        }
+        let rows = self.spi.rows(&format!(
+            "SELECT c.relnamespace FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relname = 'strata_registry' AND c.relowner = {}::oid ORDER BY n.nspname",
+            self.caller.to_u32()
+        ));
+        let schemas = rows.into_iter().filter_map(|row| row.into_iter().next()??.parse::<u32>().ok());
+        schemas.map(pg_sys::Oid::from).collect()
     }
 
     /// The caller's own registries on his search path.
@@ -170,11 +194,21 @@ impl Door<'_> {
 
     fn find(&self, what: Kind, name: Option<&str>, select: impl Fn(&str, &str) -> String) -> (Registry, Row) {
         let (name, candidates, others) = self.candidates(what, name);
-        for (registry, name) in &candidates {
+        let found = candidates.iter().filter_map(|(registry, name)| {
             let tail = format!("WHERE s.name = {}", literal(name));
-            if let Some(row) = self.spi.row(&select(&registry.schema, &tail)) {
-                return (registry.clone(), row);
-            }
+            Some((registry.clone(), self.spi.row(&select(&registry.schema, &tail))?))
+        });
+        // on a search path the first is meant
+        let most = if self.has_path() { 1 } else { 2 };
+        let mut found: Vec<(Registry, Row)> = found.take(most).collect();
+        match (found.pop(), found.pop()) {
+            (Some(one), None) => return one,
+            (Some((one, _)), Some((other, _))) => raise(
+                PgSqlErrorCode::ERRCODE_AMBIGUOUS_ALIAS,
+                format!("there is a {} \"{name}\" in more than one schema", what.name()),
+                Some(format!("Say which: {}.{name} or {}.{name}.", ident(&other.schema), ident(&one.schema))),
+            ),
+            (None, _) => {}
         }
         let mut known: Vec<String> = candidates.iter().flat_map(|(registry, _)| registry.names(self, what)).collect();
         known.sort();

@@ -331,7 +331,7 @@ fn register(
         keep_before: door.printed(15),
         ..empty(schema, name)
     };
-    let capture = door.text(7).unwrap_or_else(|| "auto".to_owned());
+    let capture = door.text(7).unwrap_or_else(|| "NULL".to_owned());
     make(door, source, asked.relation, &capture, door.name(8), door.text(9))
 }
 
@@ -596,7 +596,7 @@ pub fn drop(door: &Door<'_>, source: &Source) -> Vec<String> {
         match source.table(ending) {
             Some(table) => {
                 door.spi.run(&format!("DROP TABLE {table}"));
-                gone.push(table.replace('"', ""));
+                gone.push(table.to_owned());
             }
             None if source.endings().contains(&ending) => {
                 gone.push(format!("(no table {} that it made is there)", source.table_name(ending)));

@@ -121,7 +121,8 @@ FROM generate_series(DATE '2024-01-10', '2024-01-20', '1 day') AS d1, generate_s
          SELECT layer, coalesce(sum(users) FILTER (WHERE from_layer = layer), 0) AS before, coalesce(sum(users) FILTER (WHERE to_layer = layer), 0) AS after,
                 coalesce(sum(net) FILTER (WHERE to_layer = layer AND net > 0), 0) - coalesce(sum(net) FILTER (WHERE from_layer = layer AND net > 0), 0) AS net
          FROM transitions('journey', d1::date, d2::date), unnest(ARRAY['top', 'active', 'sleepy', 'away']) AS layer GROUP BY layer) AS t
-     JOIN strata_sizes AS b ON b.model = 'journey' AND b.day = d1 AND b.layer = t.layer JOIN strata_sizes AS a ON a.model = 'journey' AND a.day = d2 AND a.layer = t.layer;
+     , strata_sizes AS b, strata_sizes AS a
+WHERE b.model = 'journey' AND b.day = d1 AND b.layer = t.layer AND a.model = 'journey' AND a.day = d2 AND a.layer = t.layer;
 -- What entered less what left is the difference of the sizes.
 SELECT s.model, s.layer, (SELECT count(*) FROM entered(s.model, s.layer)) - (SELECT count(*) FROM "left"(s.model, s.layer)) = s.users AS equal
 FROM strata_sizes AS s JOIN strata_models AS x ON x.name = s.model AND x.as_of = s.day ORDER BY 1, 2;

@@ -117,7 +117,7 @@ fn a_stranger_learns_nothing() {
         ("verify('…')", "orders", "nought"),
         ("drop_source('…')", "orders", "nought"),
         (
-            "create_model('mine', '{\"name\": \"n\", \"sources\": [\"…\"], \"default\": {\"name\": \"rest\"}, \"layers\": [{\"name\": \"a\", \"when\": \"frequency(…) > 1\"}]}')",
+            "create_model('mine', '{\"name\": \"n\", \"sources\": [\"s\"], \"default\": {\"name\": \"rest\"}, \"layers\": [{\"name\": \"a\", \"when\": \"frequency(s) > 1\"}]}', sources => '{\"s\": \"…\"}')",
             "orders",
             "nought",
         ),
@@ -230,7 +230,7 @@ fn a_stranger_learns_nothing() {
     let _ = client.batch_execute("INSERT INTO elsewhere.bait VALUES (1, '2024-02-28', 7)");
     assert_eq!(value::<i64>(&mut superuser("living_stranger"), queued), before);
     assert_eq!(refusal(&mut client, &like.replace("strata_insert_", "another_")), "42501");
-    assert_eq!(refusal(&mut client, "SELECT strata_internal.capture()"), "0A000");
+    assert_eq!(refusal(&mut client, "SELECT strata_internal.capture()"), "39P01");
     run(
         &mut client,
         &format!(
@@ -283,10 +283,11 @@ fn a_reader_reads() {
     }
     for table in TABLES.into_iter().chain(REGISTRY).chain(VIEWS) {
         for statement in [format!("DELETE FROM {table}"), format!("UPDATE {table} SET user_id = 1")] {
-            // a column that is not there is seen before the rights are
             let code = refusal(&mut client, &statement);
-            assert!(code == "42501" || code == "42703", "{statement}: {code}");
-            assert_ne!((statement.starts_with("DELETE"), code.as_str()), (true, "42703"), "{statement}");
+            // a view that nobody can write to, and a column that is not there, are seen before the rights are
+            let is_view = table == "care_periods" || VIEWS.contains(&table);
+            let expected = if is_view { "55000" } else { "42501" };
+            assert!(code == expected || code == "42703" && statement.starts_with("UPDATE"), "{statement}: {code}");
         }
     }
     for table in
@@ -307,7 +308,7 @@ fn a_reader_reads() {
         ),
     );
     assert_eq!(refusal(&mut client, "SELECT FROM analytics.care_members"), "42501");
-    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM analytics.strata_members"), 0);
+    assert_eq!(refusal(&mut client, "SELECT FROM analytics.strata_members"), "42501");
 }
 
 /// Law: who may write to the shop's table needs no other right, and what he writes is counted.
@@ -552,7 +553,14 @@ fn dump_and_restore() {
         );
         let answer = answer.unwrap_or_else(|error| panic!("{law}: {}", explained(&error)));
         assert_eq!(answer.get::<_, &str>(0), "incremental", "{law}");
-        assert!(answer.get::<_, i64>(1) < 25, "{law}: {} users examined", answer.get::<_, i64>(1));
+        // of attributes nothing is kept that they could be compared with: everyone is looked at, once
+        assert!(answer.get::<_, i64>(1) < 70, "{law}: {} users examined", answer.get::<_, i64>(1));
+        run(
+            &mut client,
+            "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (9, '2024-03-03', 1); UPDATE shop.customers SET city = 'Chengdu' WHERE user_id = 10",
+        );
+        let examined: i64 = value(&mut client, "SELECT examined FROM strata.refresh('care', '2024-03-03')");
+        assert_eq!(examined, 2, "{law}");
         assert_same_rows(
             &mut client,
             &law,

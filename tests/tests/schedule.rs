@@ -125,9 +125,10 @@ fn a_scheduled_model_is_refreshed() {
     assert_eq!(
         value::<String>(
             &mut analyst,
-            "SELECT jobname::text || ' ' || username FROM cron.job WHERE command LIKE '%rfm%'"
+            "SELECT replace(jobname::text, left(id::text, 8), '…') || ' ' || username || ' ' || command
+             FROM cron.job, strata_models WHERE command LIKE '%rfm%' AND name = 'rfm'"
         ),
-        "strata:analyst:rfm analyst"
+        "strata:rfm:… analyst SELECT * FROM strata.refresh('public.rfm')"
     );
     assert_eq!(value::<i64>(&mut analyst, "SELECT count(*) FROM strata_models WHERE schedule = '* * * * *'"), 2);
     wait_for(&mut analyst, "SELECT bool_and(users = 20) FROM strata.model_status()");

@@ -341,7 +341,7 @@ fn mapped_users_beyond_a_ledger() {
     assert_eq!(settled(&mut client, "mp", "rows beyond"), r#"a3{"2024-01-02": [1, 1]}"#);
     run(
         &mut client,
-        "DELETE FROM e WHERE n > 1e15; INSERT INTO e SELECT a, '2024-01-02', 999999999999 FROM generate_series(1, 6), unnest(ARRAY['a1', 'a2']) AS a; INSERT INTO e VALUES ('a3', '2024-01-03', 2); SELECT strata.sync('mp')",
+        "DELETE FROM e WHERE n > 1e15; INSERT INTO e SELECT a, '2024-01-02', 999999999999.999999 FROM generate_series(1, 6), unnest(ARRAY['a1', 'a2']) AS a; INSERT INTO e VALUES ('a3', '2024-01-03', 2); SELECT strata.sync('mp')",
     );
     assert_eq!(
         settled(&mut client, "mp", "aliases beyond together"),
@@ -386,16 +386,16 @@ fn equal_rejects_are_linear() {
                 "SELECT count(*) FROM strata.verify('q'); SELECT strata.rebuild('q'); DELETE FROM e; SELECT strata.sync('q')",
             );
         });
-        assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM q_rejects"), 0);
+        assert_eq!(value::<i64>(&mut client, "SELECT coalesce(sum(change), 0) FROM q_rejects"), 0);
         run(
             &mut client,
             &format!(
                 "INSERT INTO e SELECT 'u1', '2024-01-01', 'NaN' FROM generate_series(1, {rows}); SELECT strata.sync('q')"
             ),
         );
-        assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM q_rejects"), rows);
+        assert_eq!(value::<i64>(&mut client, "SELECT coalesce(sum(change), 0) FROM q_rejects"), rows);
         run(&mut client, "UPDATE e SET n = 1 WHERE a = 'u1'; SELECT strata.sync('q')");
-        assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM q_rejects"), 0);
+        assert_eq!(value::<i64>(&mut client, "SELECT coalesce(sum(change), 0) FROM q_rejects"), 0);
         run(&mut client, "SELECT strata.drop_source('q'); DROP TABLE e");
         times.push(taken);
     }
@@ -596,7 +596,7 @@ fn one_users_ambiguity_stops_nobody() {
     );
     let problem: Option<String> = value(&mut client, "SELECT problem FROM strata.model_status() WHERE model = 'm'");
     assert!(
-        problem.as_ref().is_some_and(|problem| problem.contains('3') || problem.contains('4')),
+        problem.as_ref().is_some_and(|problem| problem.contains("2 users have several rows")),
         "doubled attributes are not told: {problem:?}"
     );
     // the same rule in a full refresh, in members of a day, in explain, in replay
@@ -730,7 +730,7 @@ fn long_queues_with_bad_rows() {
     let mut client = superuser(stage.database);
     run(&mut client, "SET client_min_messages = error; CREATE TABLE e (u bigint, at date, n numeric); SELECT strata.add_source('e', 'e', 'u', 'at', 'n');
         ALTER TABLE e SET (autovacuum_enabled = off); INSERT INTO e SELECT n % 500, DATE '2024-01-01' + n % 97, 1 FROM generate_series(1, 400000) AS n;
-        INSERT INTO e VALUES (3, '2024-01-01', 'NaN'), (4, '2024-01-01', 1e15); INSERT INTO e SELECT 5, '2024-01-01', 999999999999 FROM generate_series(1, 20);
+        INSERT INTO e VALUES (3, '2024-01-01', 'NaN'), (4, '2024-01-01', 1e15); INSERT INTO e SELECT 5, '2024-01-01', 999999999999.999999 FROM generate_series(1, 20);
         INSERT INTO e SELECT n % 500, DATE '2024-01-01' + n % 97, 1 FROM generate_series(1, 400000) AS n; SELECT strata.sync('e')");
     assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM e_queue"), 0);
     assert_same_rows(

@@ -123,6 +123,14 @@ WHERE a.mapped = {user}::{key} OR a.user_id IN (SELECT {} FROM {} WHERE ({})::{k
     )
 }
 
+/// Takes the users off the list whose ledgers did not fit together, and answers them: they are looked at anew.
+pub fn take_noted(source: &Source) -> String {
+    format!(
+        "DELETE FROM {} WHERE change = 0 AND user_id IS NULL RETURNING rejected_row ->> 'user_id'",
+        source.rejects.as_deref().unwrap_or("NULL")
+    )
+}
+
 /// Notes a user whose ledgers do not fit together.
 pub fn put_user_aside(source: &Source, user: &str) -> String {
     format!(

@@ -274,6 +274,15 @@ FROM {} AS s {tail}",
     )
 }
 
+/// A name as people write it: in double quotes where it needs them.
+fn shown(name: &str) -> String {
+    let is_plain = name.chars().all(|next| next.is_ascii_lowercase() || next.is_ascii_digit() || next == '_');
+    match is_plain && !name.starts_with(|first: char| first.is_ascii_digit()) && !name.is_empty() {
+        true => name.to_owned(),
+        false => format!("\"{}\"", name.replace('"', "\"\"")),
+    }
+}
+
 impl Source {
     /// The relation by its name, ready for SQL.
     pub fn relation_sql(&self) -> String {
@@ -282,7 +291,7 @@ impl Source {
 
     /// The relation's name for people.
     pub fn relation_text(&self) -> String {
-        format!("{}.{}", self.relation_schema, self.relation_name)
+        format!("{}.{}", shown(&self.relation_schema), shown(&self.relation_name))
     }
 
     /// The table of ledgers by what rows call a user.

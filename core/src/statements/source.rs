@@ -184,10 +184,16 @@ pub fn fold(source: &Source, batch: Batch, log: Log) -> String {
 pub fn aside_in_queue(source: &Source) -> String {
     let queue = source.queue.as_deref().unwrap_or("NULL");
     format!(
-        "SELECT user_id FROM ({}) AS q WHERE user_id IS NOT NULL AND user_id IN {}",
+        "SELECT DISTINCT user_id FROM ({}) AS q WHERE user_id IS NOT NULL AND user_id IN {}",
         events(source, queue, ", strata_change"),
         aside(source)
     )
+}
+
+/// A query of users by name.
+pub fn these_users(source: &Source, users: &[String]) -> String {
+    let users: Vec<String> = users.iter().map(|user| literal(user)).collect();
+    format!("SELECT unnest(ARRAY[{}]::{}[]) AS user_id", users.join(", "), source.alias_type)
 }
 
 /// Whether anybody is in that list at all.

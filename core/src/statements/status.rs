@@ -90,18 +90,27 @@ pub fn model(model: &LivingModel, parts: &[Part], problem: Option<&str>) -> Stri
         Some(members) => format!("(SELECT count(*) FROM {members} WHERE {condition})"),
         None => "NULL::bigint".to_owned(),
     };
+    // what the last refresh put aside of single users is a problem, too
     format!(
         "SELECT s.name, {}, s.active_version, s.refreshed_version, s.as_of, s.refreshed_at, {today} - s.as_of,
-       clock_timestamp() - s.refreshed_at, s.users, {}, {}, {}, s.seconds, s.schedule, {}::text,
-       (SELECT r.report FROM {} AS r WHERE r.model = s.name ORDER BY r.refreshed_at DESC LIMIT 1)
-FROM {} AS s WHERE s.name = {}",
+       clock_timestamp() - s.refreshed_at, s.users, {}, {}, {}, s.seconds, s.schedule,
+       coalesce({}::text, CASE
+           WHEN last.report ? 'put_aside' THEN format('%s users cannot be evaluated and stay where they are: %s',
+               jsonb_array_length(last.report #> '{{put_aside,users}}'), last.report #>> '{{put_aside,why}}')
+           WHEN last.report ? 'doubled_users' THEN format('%s users have several rows of attributes; of each the first holds',
+               last.report ->> 'doubled_users')
+       END),
+       last.report
+FROM {} AS s
+     LEFT JOIN LATERAL (SELECT r.report FROM {} AS r WHERE r.model = s.name ORDER BY r.refreshed_at DESC LIMIT 1) AS last ON true
+WHERE s.name = {}",
         text(&model.schema),
         due(&format!("next_change <= {today}")),
         due(&format!("next_change = {today} + 1")),
         waiting.join(" + "),
         literal_or_null(problem),
-        model.registry("strata_refreshes"),
         model.registry("strata_models"),
+        model.registry("strata_refreshes"),
         literal(&model.name),
     )
 }

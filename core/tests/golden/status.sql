@@ -35,9 +35,17 @@ FROM analytics.strata_sources AS s
 WHERE s.name = 'orders';
 
 SELECT s.name, 'analytics'::text, s.active_version, s.refreshed_version, s.as_of, s.refreshed_at, '2024-01-21'::date - s.as_of,
-       clock_timestamp() - s.refreshed_at, s.users, (SELECT count(*) FROM analytics.journey_members WHERE next_change <= '2024-01-21'::date), (SELECT count(*) FROM analytics.journey_members WHERE next_change = '2024-01-21'::date + 1), 0::bigint + (SELECT count(*) FROM analytics.orders_changes WHERE sync_id > 2) + (SELECT count(*) FROM analytics.orders_queue), s.seconds, s.schedule, NULL::text,
-       (SELECT r.report FROM analytics.strata_refreshes AS r WHERE r.model = s.name ORDER BY r.refreshed_at DESC LIMIT 1)
-FROM analytics.strata_models AS s WHERE s.name = 'journey';
+       clock_timestamp() - s.refreshed_at, s.users, (SELECT count(*) FROM analytics.journey_members WHERE next_change <= '2024-01-21'::date), (SELECT count(*) FROM analytics.journey_members WHERE next_change = '2024-01-21'::date + 1), 0::bigint + (SELECT count(*) FROM analytics.orders_changes WHERE sync_id > 2) + (SELECT count(*) FROM analytics.orders_queue), s.seconds, s.schedule,
+       coalesce(NULL::text, CASE
+           WHEN last.report ? 'put_aside' THEN format('%s users cannot be evaluated and stay where they are: %s',
+               jsonb_array_length(last.report #> '{put_aside,users}'), last.report #>> '{put_aside,why}')
+           WHEN last.report ? 'doubled_users' THEN format('%s users have several rows of attributes; of each the first holds',
+               last.report ->> 'doubled_users')
+       END),
+       last.report
+FROM analytics.strata_models AS s
+     LEFT JOIN LATERAL (SELECT r.report FROM analytics.strata_refreshes AS r WHERE r.model = s.name ORDER BY r.refreshed_at DESC LIMIT 1) AS last ON true
+WHERE s.name = 'journey';
 
 SELECT 'orders'::text, 'analytics'::text, NULL::text, NULL::text, NULL::text, 'it''s gone'::text, NULL::timestamptz, NULL::interval, NULL::interval, NULL::bigint,
        NULL::double precision, NULL::date, NULL::bigint, NULL::bigint, NULL::bigint, NULL::numeric, NULL::bigint, NULL::bigint,

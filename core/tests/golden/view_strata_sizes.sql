@@ -1,10 +1,10 @@
-CREATE OR REPLACE VIEW "analytics".strata_sizes AS
+CREATE OR REPLACE VIEW analytics.strata_sizes AS
 SELECT 'journey'::text AS model, s.day, s.layer, s.layer_order, s.label_en, s.label_zh, s.users, s.share
 FROM (
     WITH known AS (
         SELECT refreshed_version, as_of,
                CASE WHEN isfinite(first_day) AND as_of - first_day <= 3652 THEN first_day ELSE as_of - 3652 END AS from_day
-        FROM "analytics".strata_models WHERE name = 'journey' AND isfinite(as_of)
+        FROM analytics.strata_models WHERE name = 'journey' AND isfinite(as_of)
     ), steps AS (
         SELECT greatest(h.valid_from, k.from_day) AS day, h.layer AS now_in, h.previous_layer AS was_in, count(*) AS users
         FROM known AS k CROSS JOIN analytics.journey_history AS h GROUP BY 1, 2, 3
@@ -17,7 +17,7 @@ FROM (
         -- those of other versions, which users were in, come last
         SELECT DISTINCT ON (x.layer) x.layer, CASE WHEN x.version = k.refreshed_version THEN x.layer_order END AS layer_order,
                x.label_en, x.label_zh
-        FROM known AS k CROSS JOIN "analytics".strata_layers AS x
+        FROM known AS k CROSS JOIN analytics.strata_layers AS x
         WHERE x.model = 'journey' AND (x.version = k.refreshed_version OR x.layer IN (SELECT layer FROM changes))
         ORDER BY x.layer, x.version = k.refreshed_version DESC, x.version DESC
     )
@@ -38,7 +38,7 @@ FROM (
     WITH known AS (
         SELECT refreshed_version, as_of,
                CASE WHEN isfinite(first_day) AND as_of - first_day <= 3652 THEN first_day ELSE as_of - 3652 END AS from_day
-        FROM "analytics".strata_models WHERE name = 'tags' AND isfinite(as_of)
+        FROM analytics.strata_models WHERE name = 'tags' AND isfinite(as_of)
     ), steps AS (
         SELECT greatest(h.valid_from, k.from_day) AS day, h.layers AS now_in, h.previous_layers AS was_in, count(*) AS users
         FROM known AS k CROSS JOIN analytics.tags_history AS h GROUP BY 1, 2, 3
@@ -51,7 +51,7 @@ FROM (
         -- those of other versions, which users were in, come last
         SELECT DISTINCT ON (x.layer) x.layer, CASE WHEN x.version = k.refreshed_version THEN x.layer_order END AS layer_order,
                x.label_en, x.label_zh
-        FROM known AS k CROSS JOIN "analytics".strata_layers AS x
+        FROM known AS k CROSS JOIN analytics.strata_layers AS x
         WHERE x.model = 'tags' AND (x.version = k.refreshed_version OR x.layer IN (SELECT layer FROM changes))
         ORDER BY x.layer, x.version = k.refreshed_version DESC, x.version DESC
     )
