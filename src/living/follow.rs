@@ -89,13 +89,13 @@ fn put_aside(door: &Door<'_>, source: &Source) -> Option<String> {
         && count != "0"
     {
         return Some(format!(
-            "{count} users such as {user} are put aside: their amounts are beyond what a ledger keeps"
+            "put aside, since their amounts are beyond what a ledger keeps: {count} users, such as {user}"
         ));
     }
     source.aliases.as_ref()?;
     match door.spi.row(&alias::ambiguous(source))?.as_slice() {
         [Some(count), Some(example)] if count != "0" => {
-            Some(format!("{count} aliases such as {example} stand for several users each, and belong to nobody"))
+            Some(format!("aliases that stand for several users, and belong to nobody: {count}, such as {example}"))
         }
         _ => None,
     }

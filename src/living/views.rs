@@ -19,6 +19,15 @@ struct Found {
     columns: Vec<(String, String)>,
 }
 
+/// Drops the views of a schema that we made, as they come back with the next model.
+pub fn remove(door: &Door<'_>, schema: &str) {
+    for (view, _) in VIEWS {
+        if find(door, schema, view).is_some() {
+            door.spi.run(&format!("DROP VIEW {}", qualified(schema, view)));
+        }
+    }
+}
+
 /// Makes the views of a schema anew, from the models that its registry has now. They are replaced where they stand, so that
 /// rights on them and what is made of them stay; dropped and made only where the type of users changes.
 pub fn rebuild(door: &Door<'_>, schema: &str) {
