@@ -18,9 +18,9 @@ const PAGES_OF_A_BATCH: u64 = 2048;
 /// So many batches at most are told apart by their users, for which the pages of all of them are read for each.
 const BATCHES_BY_USER: u64 = 16;
 
-/// From here on a queue is compared with the relation: counting everyone anew costs less than folding a twelfth of the rows.
+/// From here on a queue is compared with the relation: counting everyone anew costs less than folding a quarter of the rows.
 const LONG_QUEUE: u64 = 100_000;
-const SHARE_TO_RECOUNT: f64 = 0.08;
+const SHARE_TO_RECOUNT: f64 = 0.25;
 
 /// What the relation and its columns are now.
 struct Present {
