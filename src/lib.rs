@@ -34,6 +34,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::forgo_backtraces();
     strata_core::patience::set_check(check_for_interrupts);
     settings::define();
+    pg::held::watch_statements();
 }
 
 fn check_for_interrupts() {

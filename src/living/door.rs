@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 
 use crate::pg::call::Call;
+use crate::pg::held::Watch;
 use crate::pg::rows::Rows;
 use crate::pg::settings::{Settings, set, setting};
 use crate::pg::snapshot::KeptSnapshot;
@@ -54,6 +55,7 @@ fn enter<'a, T>(
     // SAFETY: PostgreSQL called the function with it.
     let call = unsafe { Call::new(fcinfo) };
     let answer = without_context(|| {
+        let watch = Watch::of(catalog::current_user());
         let door = Door {
             call,
             spi: Spi::open(reads_only),
@@ -67,6 +69,7 @@ fn enter<'a, T>(
         let answer = run(&door, prepared);
         settings.close();
         drop(kept);
+        drop(watch);
         door.spi.close();
         answer
     });

@@ -123,6 +123,7 @@ pub fn hold_named(name: &str) -> Option<Relation> {
             std::ptr::null_mut(),
         )
     };
+    super::held::note(oid);
     relation_of(oid)
 }
 
@@ -148,6 +149,7 @@ pub fn relation_called(name: &str) -> pg_sys::Oid {
 pub fn hold(relation: pg_sys::Oid) {
     // SAFETY: a lock of the transaction.
     unsafe { pg_sys::LockRelationOid(relation, pg_sys::AccessShareLock as i32) };
+    super::held::note(relation);
 }
 
 /// The schema and name of a relation.

@@ -8,6 +8,7 @@
 //! * [`aggregate`]: transition states in memory that belongs to the executor;
 //! * [`window`]: the rows of a window function's partition;
 //! * [`catalog`]: what the catalog says of relations, owners and schemas;
+//! * [`held`]: relations that a call has found, and what else their names could mean;
 //! * [`composite`]: rows as values;
 //! * [`array`], [`json`]: arrays and `jsonb` as values;
 //! * [`row`]: rows of any type as arguments;
@@ -29,6 +30,7 @@ pub mod catalog;
 pub mod composite;
 pub mod date;
 pub mod expression;
+pub mod held;
 pub mod json;
 pub mod numeric;
 pub mod own;

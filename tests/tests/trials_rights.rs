@@ -316,6 +316,71 @@ fn while_it_waits(
     waiting.join().expect("it answers")
 }
 
+/// Law: a schema that is exchanged for another while a call waits is noticed: nothing that stands in the other is run or read.
+#[test]
+fn a_schema_that_is_exchanged() {
+    let mut stage = Stage::new("trials_schema_swap", &["owner", "hostile", "reader"]);
+    stage.root("GRANT CREATE ON DATABASE trials_schema_swap TO {hostile}");
+    for (role, call) in [
+        ("postgres", "SELECT strata.sync('h.ev')"),
+        ("postgres", "SELECT strata.rebuild('h.ev')"),
+        ("postgres", "SELECT strata.refresh('h.lure', '2024-01-06')"),
+        ("postgres", "SELECT count(*) FROM strata.verify('h.ev')"),
+        ("owner", "SELECT strata.refresh('h.lure', '2024-01-06')"),
+    ] {
+        let by = if role == "owner" { stage.role("owner") } else { "postgres".to_owned() };
+        stage.root(&format!(
+            "DROP SCHEMA IF EXISTS h, h2 CASCADE; CREATE SCHEMA h AUTHORIZATION {{hostile}}; GRANT USAGE, CREATE ON SCHEMA h TO PUBLIC;
+             DROP SCHEMA IF EXISTS shop CASCADE; CREATE SCHEMA shop AUTHORIZATION {by}; GRANT USAGE ON SCHEMA shop TO PUBLIC"
+        ));
+        stage.by("hostile", EVIL);
+        stage.root(&format!(
+            "SET ROLE {by}; SET client_min_messages = warning;
+             CREATE TABLE shop.ev (u bigint, at date); INSERT INTO shop.ev SELECT n, '2024-01-01' FROM generate_series(1, 5) AS n;
+             CREATE TABLE shop.people (user_id bigint, city text); INSERT INTO shop.people SELECT n, 'x' FROM generate_series(1, 5) AS n;
+             SELECT strata.add_source('ev', 'shop.ev', 'u', 'at', schema => 'h');
+             SELECT strata.create_model('lure', $m${LURE}$m$, attributes => 'shop.people', schema => 'h'); SELECT strata.refresh('h.lure', '2024-01-05');
+             INSERT INTO shop.ev VALUES (7, '2024-01-04'); GRANT ALL ON shop.ev TO PUBLIC;
+             GRANT SELECT ON ALL TABLES IN SCHEMA h TO PUBLIC; RESET ROLE"
+        ));
+        let mut hostile = stage.client("hostile");
+        run(&mut hostile, "BEGIN; LOCK TABLE shop.ev IN ACCESS EXCLUSIVE MODE");
+        // the same tables with the same rows, and something on each
+        let tables = [
+            "strata_registry",
+            "strata_sources",
+            "strata_models",
+            "strata_versions",
+            "strata_model_sources",
+            "strata_refreshes",
+            "strata_layers",
+            "ev_ledger",
+            "ev_queue",
+            "ev_changes",
+            "ev_rejects",
+            "lure_members",
+            "lure_history",
+        ];
+        let copies: String = tables
+            .iter()
+            .map(|table| {
+                format!(
+                    "CREATE TABLE h.{table} AS TABLE h2.{table}; GRANT ALL ON h.{table} TO PUBLIC;
+                     CREATE INDEX ON h.{table} ((1)) WHERE h2.evil('z');
+                     CREATE TRIGGER evil BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON h.{table} FOR EACH STATEMENT EXECUTE FUNCTION h2.evil_trigger();"
+                )
+            })
+            .collect();
+        let exchange =
+            format!("ALTER SCHEMA h RENAME TO h2; CREATE SCHEMA h; GRANT USAGE ON SCHEMA h TO PUBLIC; {copies} COMMIT");
+        let told = while_it_waits(&mut stage, role, call, &mut hostile, &exchange);
+        stage.root("DROP SCHEMA h CASCADE; ALTER SCHEMA h2 RENAME TO h");
+        assert!(!is_caught(&mut stage), "{role}: {call}: {told:?}");
+        let (code, message, _) = told.unwrap_or_else(|| panic!("{role}: {call}: went on in another schema"));
+        assert_eq!(code, "55006", "{role}: {call}: {message}");
+    }
+}
+
 /// Law: whose schema it is may drop what others have there, and put his own in its place; his own is never run as theirs, however
 /// he times it with locks.
 #[test]
