@@ -1832,15 +1832,16 @@ COMMENT ON FUNCTION strata_internal.row_expression(regclass, text, text) IS
 -- How the changes of a relation become known: triggers AFTER each statement write its rows to the queue of a source.
 --
 -- Of each source the triggers strata_insert_…, strata_update_… (both transition tables), strata_delete_… and
--- strata_truncate_…, called by the source's uuid, ENABLE ALWAYS, with the arguments: schema of the registry, name of the
--- source, name and number of the queue, uuid of the source; and 'users' where any change of a row changes what is known of
--- its user, not only one of the columns that the queue has. In the queue, strata_change is 1 for a row that came, -1 for
--- one that went, 0 where all users have to be counted anew, 2 where those in the queue have to be.
+-- strata_truncate_…, called by the source's uuid, ENABLE ALWAYS, with the arguments: schema of the registry, name of
+-- the source, name and number of the queue, uuid of the source; and 'users' where any change of a row changes what is
+-- known of its user, not only one of the columns that the queue has. In the queue, strata_change is 1 for a row that
+-- came, -1 for one that went, 0 where all users have to be counted anew, 2 where those in the queue have to be.
 
--- It writes only into a table of the relation's owner that bears the mark of the source, and runs nobody's code there. So
--- anyone may be granted the right to write to the relation, and needs none on the queue.
+-- It writes only into a table of the relation's owner that bears the mark of the source, and runs nobody's code there.
+-- So anyone may be granted the right to write to the relation, and needs none on the queue.
 CREATE FUNCTION strata_internal.capture() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'strata_capture';
-COMMENT ON FUNCTION strata_internal.capture() IS 'trigger after each statement: writes its rows to the queue of a source';
+COMMENT ON FUNCTION strata_internal.capture() IS
+    'trigger after each statement: writes its rows to the queue of a source';
 
 -- ----------------------------------------------------------------------------------------------------
 -- sql/internal/row_problem.sql
@@ -1860,8 +1861,10 @@ CREATE FUNCTION strata_internal.row_problem(
     time_zone text
 ) RETURNS text STABLE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'strata_row_problem';
 
--- Whether the gross amount or the credits of a day are beyond 1000000000000: only there can a single row beyond it hide.
-CREATE FUNCTION strata_internal.is_beyond(ledger strata.ledger) RETURNS boolean IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c
+-- Whether the gross amount or the credits of a day are beyond 1000000000000: only there can a single row beyond it
+-- hide.
+CREATE FUNCTION strata_internal.is_beyond(ledger strata.ledger) RETURNS boolean
+IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c
 AS 'MODULE_PATHNAME', 'ledger_is_beyond_wrapper';
 COMMENT ON FUNCTION strata_internal.row_problem(record, regclass, text, text, text, text, text) IS
     'why a row of a relation cannot be counted; NULL where it can';
@@ -1871,7 +1874,8 @@ COMMENT ON FUNCTION strata_internal.is_beyond(strata.ledger) IS
 -- ----------------------------------------------------------------------------------------------------
 -- sql/public/sources.sql
 
--- Sources of events: adding, following, checking and dropping them. What a source is stands in strata_sources of its owner's schema.
+-- Sources of events: adding, following, checking and dropping them. What a source is stands in strata_sources of its
+-- owner's schema.
 
 CREATE FUNCTION strata.add_source(
     name text,
@@ -1891,7 +1895,8 @@ CREATE FUNCTION strata.add_source(
     compare_every interval DEFAULT NULL,
     keep_before date DEFAULT NULL
 ) RETURNS TABLE (
-    source text, ledgers regclass, captured_by text, because text, users bigint, events bigint, guests bigint, rejected bigint
+    source text, ledgers regclass, captured_by text, because text,
+    users bigint, events bigint, guests bigint, rejected bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'living_add_source';
 COMMENT ON FUNCTION strata.add_source(
     text, regclass, text, text, text, text, text, text, name, text, regclass, name, text, text, interval, date
@@ -1918,8 +1923,8 @@ COMMENT ON FUNCTION strata.drop_source(text) IS
 -- ----------------------------------------------------------------------------------------------------
 -- sql/public/models.sql
 
--- Registered models: over sources, attributes and users, in the schema of their owner. A model called rfm has the tables
--- rfm_members (where everyone is) and rfm_history (every change, append only), and the view rfm_periods.
+-- Registered models: over sources, attributes and users, in the schema of their owner. A model called rfm has the
+-- tables rfm_members (where everyone is) and rfm_history (every change, append only), and the view rfm_periods.
 
 -- attributes and users are a relation's name or one plain SELECT.
 CREATE FUNCTION strata.create_model(
@@ -1996,9 +2001,10 @@ COMMENT ON FUNCTION strata.refresh(text, date, boolean) IS
 -- ----------------------------------------------------------------------------------------------------
 -- sql/public/readers.sql
 
--- Questions about a model, to its owner: who is where, who moved, why, and how it would have been. Nothing is brought up to date by
--- them. What is read of members and history is as the last refresh wrote it; what is read of ledgers is as they were synced last,
--- with attributes as they are now. A model is named as `rfm`, `schema.rfm`, or with a version, `rfm@2`.
+-- Questions about a model, to its owner: who is where, who moved, why, and how it would have been. Nothing is brought
+-- up to date by them. What is read of members and history is as the last refresh wrote it; what is read of ledgers is
+-- as they were synced last, with attributes as they are now. A model is named as `rfm`, `schema.rfm`, or with a
+-- version, `rfm@2`.
 
 CREATE FUNCTION strata.members(model text, as_of date DEFAULT NULL) RETURNS TABLE (
     user_id text,
@@ -2010,7 +2016,8 @@ CREATE FUNCTION strata.members(model text, as_of date DEFAULT NULL) RETURNS TABL
     metrics jsonb
 ) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'living_members';
 COMMENT ON FUNCTION strata.members(text, date) IS
-    'the members of a model as of its last refresh, with their metrics; as of any other day they are evaluated from the ledgers, '
+    'the members of a model as of its last refresh, with their metrics; as of any other day they are '
+    'evaluated from the ledgers, '
     'with attributes as they are now, and since is NULL';
 
 CREATE FUNCTION strata.transitions(model text, from_day date, to_day date) RETURNS TABLE (
@@ -2051,7 +2058,9 @@ CREATE FUNCTION strata.explain(model text, user_id text, as_of date DEFAULT NULL
 COMMENT ON FUNCTION strata.explain(text, text, date) IS
     'why a user of a registered model is in his layer, and what is missing to others';
 
-CREATE FUNCTION strata.explain_text(model text, user_id text, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text
+CREATE FUNCTION strata.explain_text(
+    model text, user_id text, as_of date DEFAULT NULL, lang text DEFAULT 'en'
+) RETURNS text
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_explain_text';
 COMMENT ON FUNCTION strata.explain_text(text, text, date, text) IS 'the same for people';
 
@@ -2070,7 +2079,8 @@ CREATE FUNCTION strata.replay(
     left_users bigint
 ) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_replay';
 COMMENT ON FUNCTION strata.replay(text, date, date, integer, strata.model) IS
-    'users of every layer on the days of a grid, as a model or another definition would have had it, with attributes as they are '
+    'users of every layer on the days of a grid, as a model or another definition would have had it, '
+    'with attributes as they are '
     'now; writes nothing';
 
 CREATE FUNCTION strata.backtest(model text, day date, horizon integer, source text DEFAULT NULL) RETURNS TABLE (
@@ -2099,10 +2109,11 @@ COMMENT ON FUNCTION strata.compare_models(text, text, date) IS
 -- ----------------------------------------------------------------------------------------------------
 -- sql/public/status.sql
 
--- How the caller's sources and models are, in all registries on his search path. What is wrong with one is said in its row.
+-- How the caller's sources and models are, in all registries on his search path. What is wrong with one is said in its
+-- row.
 
--- looked_at is when rows of the relation, or what its triggers wrote down, were looked at last; oldest_change_age is how old the
--- oldest change can be that the ledgers do not know of: 0 where triggers say that there is none.
+-- looked_at is when rows of the relation, or what its triggers wrote down, were looked at last; oldest_change_age is
+-- how old the oldest change can be that the ledgers do not know of: 0 where triggers say that there is none.
 CREATE FUNCTION strata.source_status() RETURNS TABLE (
     source text,
     schema text,
@@ -2127,7 +2138,8 @@ CREATE FUNCTION strata.source_status() RETURNS TABLE (
     models text[]
 ) STABLE ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'living_source_status';
 COMMENT ON FUNCTION strata.source_status() IS
-    'the own sources: what keeps them from being equal to their relations, how fresh they are, what waits, what was put aside';
+    'the own sources: what keeps them from being equal to their relations, how fresh they are, what '
+    'waits, what was put aside';
 
 CREATE FUNCTION strata.model_status() RETURNS TABLE (
     model text,
@@ -2158,7 +2170,8 @@ COMMENT ON FUNCTION strata.model_status() IS
 CREATE FUNCTION strata.schedule(model text, cron text) RETURNS text
     LANGUAGE c AS 'MODULE_PATHNAME', 'living_schedule';
 COMMENT ON FUNCTION strata.schedule(text, text) IS
-    'refreshes a model by the clock of pg_cron, which goes by GMT; what day it is then, the time zone of the model says';
+    'refreshes a model by the clock of pg_cron, which goes by GMT; what day it is then, the time zone of '
+    'the model says';
 
 CREATE FUNCTION strata.unschedule(model text) RETURNS text
     LANGUAGE c AS 'MODULE_PATHNAME', 'living_unschedule';
@@ -2174,7 +2187,8 @@ CREATE FUNCTION strata.grant_read(model text, role name, reasons boolean DEFAULT
     granted_to text
 ) ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'living_grant_read';
 COMMENT ON FUNCTION strata.grant_read(text, name, boolean) IS
-    'lets a role read a model: members, history, periods and the views of the schema; with reasons the ledgers and attributes, '
+    'lets a role read a model: members, history, periods and the views of the schema; with reasons the '
+    'ledgers and attributes, '
     'too. Answers what was granted. ''public'' is everybody';
 
 CREATE FUNCTION strata.revoke_read(model text, role name) RETURNS TABLE (
@@ -2182,7 +2196,8 @@ CREATE FUNCTION strata.revoke_read(model text, role name) RETURNS TABLE (
     taken_from text
 ) ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'living_revoke_read';
 COMMENT ON FUNCTION strata.revoke_read(text, name) IS
-    'takes the rights to read a model from a role, but for what its other models of the schema leave to it. Answers what was taken';
+    'takes the rights to read a model from a role, but for what its other models of the schema leave to '
+    'it. Answers what was taken';
 
 -- ----------------------------------------------------------------------------------------------------
 -- sql/public/upgrade.sql

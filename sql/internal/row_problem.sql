@@ -13,8 +13,10 @@ CREATE FUNCTION strata_internal.row_problem(
     time_zone text
 ) RETURNS text STABLE PARALLEL UNSAFE LANGUAGE c AS 'MODULE_PATHNAME', 'strata_row_problem';
 
--- Whether the gross amount or the credits of a day are beyond 1000000000000: only there can a single row beyond it hide.
-CREATE FUNCTION strata_internal.is_beyond(ledger strata.ledger) RETURNS boolean IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c
+-- Whether the gross amount or the credits of a day are beyond 1000000000000: only there can a single row beyond it
+-- hide.
+CREATE FUNCTION strata_internal.is_beyond(ledger strata.ledger) RETURNS boolean
+IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c
 AS 'MODULE_PATHNAME', 'ledger_is_beyond_wrapper';
 COMMENT ON FUNCTION strata_internal.row_problem(record, regclass, text, text, text, text, text) IS
     'why a row of a relation cannot be counted; NULL where it can';

@@ -1,5 +1,5 @@
--- Registered models: over sources, attributes and users, in the schema of their owner. A model called rfm has the tables
--- rfm_members (where everyone is) and rfm_history (every change, append only), and the view rfm_periods.
+-- Registered models: over sources, attributes and users, in the schema of their owner. A model called rfm has the
+-- tables rfm_members (where everyone is) and rfm_history (every change, append only), and the view rfm_periods.
 
 -- attributes and users are a relation's name or one plain SELECT.
 CREATE FUNCTION strata.create_model(

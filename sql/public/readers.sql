@@ -1,6 +1,7 @@
--- Questions about a model, to its owner: who is where, who moved, why, and how it would have been. Nothing is brought up to date by
--- them. What is read of members and history is as the last refresh wrote it; what is read of ledgers is as they were synced last,
--- with attributes as they are now. A model is named as `rfm`, `schema.rfm`, or with a version, `rfm@2`.
+-- Questions about a model, to its owner: who is where, who moved, why, and how it would have been. Nothing is brought
+-- up to date by them. What is read of members and history is as the last refresh wrote it; what is read of ledgers is
+-- as they were synced last, with attributes as they are now. A model is named as `rfm`, `schema.rfm`, or with a
+-- version, `rfm@2`.
 
 CREATE FUNCTION strata.members(model text, as_of date DEFAULT NULL) RETURNS TABLE (
     user_id text,
@@ -12,7 +13,8 @@ CREATE FUNCTION strata.members(model text, as_of date DEFAULT NULL) RETURNS TABL
     metrics jsonb
 ) STABLE ROWS 100000 LANGUAGE c AS 'MODULE_PATHNAME', 'living_members';
 COMMENT ON FUNCTION strata.members(text, date) IS
-    'the members of a model as of its last refresh, with their metrics; as of any other day they are evaluated from the ledgers, '
+    'the members of a model as of its last refresh, with their metrics; as of any other day they are '
+    'evaluated from the ledgers, '
     'with attributes as they are now, and since is NULL';
 
 CREATE FUNCTION strata.transitions(model text, from_day date, to_day date) RETURNS TABLE (
@@ -53,7 +55,9 @@ CREATE FUNCTION strata.explain(model text, user_id text, as_of date DEFAULT NULL
 COMMENT ON FUNCTION strata.explain(text, text, date) IS
     'why a user of a registered model is in his layer, and what is missing to others';
 
-CREATE FUNCTION strata.explain_text(model text, user_id text, as_of date DEFAULT NULL, lang text DEFAULT 'en') RETURNS text
+CREATE FUNCTION strata.explain_text(
+    model text, user_id text, as_of date DEFAULT NULL, lang text DEFAULT 'en'
+) RETURNS text
     STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_explain_text';
 COMMENT ON FUNCTION strata.explain_text(text, text, date, text) IS 'the same for people';
 
@@ -72,7 +76,8 @@ CREATE FUNCTION strata.replay(
     left_users bigint
 ) STABLE LANGUAGE c AS 'MODULE_PATHNAME', 'living_replay';
 COMMENT ON FUNCTION strata.replay(text, date, date, integer, strata.model) IS
-    'users of every layer on the days of a grid, as a model or another definition would have had it, with attributes as they are '
+    'users of every layer on the days of a grid, as a model or another definition would have had it, '
+    'with attributes as they are '
     'now; writes nothing';
 
 CREATE FUNCTION strata.backtest(model text, day date, horizon integer, source text DEFAULT NULL) RETURNS TABLE (

@@ -1,4 +1,5 @@
--- Sources of events: adding, following, checking and dropping them. What a source is stands in strata_sources of its owner's schema.
+-- Sources of events: adding, following, checking and dropping them. What a source is stands in strata_sources of its
+-- owner's schema.
 
 CREATE FUNCTION strata.add_source(
     name text,
@@ -18,7 +19,8 @@ CREATE FUNCTION strata.add_source(
     compare_every interval DEFAULT NULL,
     keep_before date DEFAULT NULL
 ) RETURNS TABLE (
-    source text, ledgers regclass, captured_by text, because text, users bigint, events bigint, guests bigint, rejected bigint
+    source text, ledgers regclass, captured_by text, because text,
+    users bigint, events bigint, guests bigint, rejected bigint
 ) LANGUAGE c AS 'MODULE_PATHNAME', 'living_add_source';
 COMMENT ON FUNCTION strata.add_source(
     text, regclass, text, text, text, text, text, text, name, text, regclass, name, text, text, interval, date

@@ -1,7 +1,8 @@
--- How the caller's sources and models are, in all registries on his search path. What is wrong with one is said in its row.
+-- How the caller's sources and models are, in all registries on his search path. What is wrong with one is said in its
+-- row.
 
--- looked_at is when rows of the relation, or what its triggers wrote down, were looked at last; oldest_change_age is how old the
--- oldest change can be that the ledgers do not know of: 0 where triggers say that there is none.
+-- looked_at is when rows of the relation, or what its triggers wrote down, were looked at last; oldest_change_age is
+-- how old the oldest change can be that the ledgers do not know of: 0 where triggers say that there is none.
 CREATE FUNCTION strata.source_status() RETURNS TABLE (
     source text,
     schema text,
@@ -26,7 +27,8 @@ CREATE FUNCTION strata.source_status() RETURNS TABLE (
     models text[]
 ) STABLE ROWS 10 LANGUAGE c AS 'MODULE_PATHNAME', 'living_source_status';
 COMMENT ON FUNCTION strata.source_status() IS
-    'the own sources: what keeps them from being equal to their relations, how fresh they are, what waits, what was put aside';
+    'the own sources: what keeps them from being equal to their relations, how fresh they are, what '
+    'waits, what was put aside';
 
 CREATE FUNCTION strata.model_status() RETURNS TABLE (
     model text,

@@ -600,9 +600,9 @@ fn alter(
     }
     // cuts stay where nothing that they are made of changes; those that came with the definition are somebody's own
     let (read, reads_attributes) = cuts_are_made_of(&wanted);
-    let same_users = !are_others
-        && !(reads_attributes && attributes_are_others)
-        && !read.iter().any(|name| other_sources.contains(name));
+    let are_made_of_others =
+        reads_attributes && attributes_are_others || read.iter().any(|name| other_sources.contains(name));
+    let same_users = !are_others && !are_made_of_others;
     let calibrated = |model: &Model| model.definition().calibration.clone();
     let brings_its_own = has_definition && calibrated(&wanted).is_some() && calibrated(&wanted) != calibrated(&active);
     let kept = if same_users && same_cuts(&active, &wanted) { calibrated(&active) } else { None };

@@ -34,7 +34,7 @@ impl Asked {
     }
 
     /// Of the day of the last refresh, without a version, that which made the members answers.
-    fn as_of(mut self, door: &Door<'_>, day: &str) -> Asked {
+    fn on_day(mut self, door: &Door<'_>, day: &str) -> Asked {
         if let Some(refreshed) = self.model.refreshed_version
             && !self.is_exact
             && self.model.as_of.as_deref() == Some(day)
@@ -183,7 +183,7 @@ unsafe extern "C-unwind" fn living_members(fcinfo: pg_sys::FunctionCallInfo) -> 
     door::reading(fcinfo, |door| {
         let asked = Asked::of(door, 0);
         let day = asked.day_or_last(door, 1);
-        let asked = asked.as_of(door, &day);
+        let asked = asked.on_day(door, &day);
         let loaded = asked.load(door, &asked.definition);
         let reading = loaded.reading();
         let text = definition(&asked.definition);
@@ -274,7 +274,7 @@ unsafe extern "C-unwind" fn living_left(fcinfo: pg_sys::FunctionCallInfo) -> pg_
 fn ask_about(door: &Door<'_>, question: impl Fn(&str, &str) -> String) -> Option<String> {
     let asked = Asked::of(door, 0);
     let day = asked.day_or_last(door, 2);
-    let asked = asked.as_of(door, &day);
+    let asked = asked.on_day(door, &day);
     let Some(user) = door.text(1) else {
         raise(PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED, "the user is missing", None);
     };

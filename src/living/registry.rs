@@ -19,6 +19,9 @@ pub struct Registry {
     pub schema: String,
 }
 
+/// A schema whose registry is another role's, and that role.
+type Foreign = (String, String);
+
 /// What stands in a schema.
 enum Found {
     Nothing,
@@ -91,7 +94,7 @@ impl Door<'_> {
     }
 
     /// The caller's own registries, in the order of his search path, and the owners of others on it.
-    fn registries(&self) -> (Vec<Registry>, Vec<(String, String)>) {
+    fn registries(&self) -> (Vec<Registry>, Vec<Foreign>) {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for schema in self.schemas() {
             match self.look(schema) {
@@ -169,7 +172,7 @@ WHERE c.relname = 'strata_registry' AND c.relowner = {}::oid ORDER BY n.nspname"
     }
 
     /// Where a name is looked for: in all registries as it stands, and behind the schema that it begins with.
-    fn candidates(&self, what: Kind, name: Option<&str>) -> (String, Vec<(Registry, String)>, Vec<(String, String)>) {
+    fn candidates(&self, what: Kind, name: Option<&str>) -> (String, Vec<(Registry, String)>, Vec<Foreign>) {
         let Some(name) = name else {
             raise(
                 PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,

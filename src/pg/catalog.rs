@@ -118,7 +118,7 @@ pub fn hold_named(name: &str) -> Option<Relation> {
         pg_sys::RangeVarGetRelidExtended(
             pg_sys::makeRangeVarFromNameList(names),
             pg_sys::AccessShareLock as i32,
-            pg_sys::RVROption::RVR_MISSING_OK as u32,
+            pg_sys::RVROption::RVR_MISSING_OK,
             None,
             std::ptr::null_mut(),
         )

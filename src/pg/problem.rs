@@ -1,15 +1,13 @@
 //! Expressions evaluated row by row, where an error is an answer about the row and not the end of the statement.
 
-use std::panic::AssertUnwindSafe;
-
 use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
-use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
+use pgrx::pg_sys::panic::ErrorReportWithLevel;
+use pgrx::{PgSqlErrorCode, pg_sys};
 
 use super::call::Call;
 use super::expression;
 use super::row::{Row, RowShape, RowValues};
-use super::spi::sqlstate;
+use super::spi::{Refused, in_subtransaction, sqlstate};
 use crate::error::raise;
 
 /// Expressions of one relation's columns, ready to be run on rows, for as long as the call site lives.
@@ -128,7 +126,7 @@ impl Evaluator {
         if !self.can_fail {
             return Ok(self.run(&goes_on));
         }
-        let answer = in_subtransaction(|| self.run(&goes_on));
+        let answer = caught(|| self.run(&goes_on));
         if answer.is_err() {
             self.prepare();
         }
@@ -226,43 +224,14 @@ unsafe fn can_fail(node: *mut pg_sys::Expr) -> bool {
 
 /// Runs something that may end in an error about its input: then its message. What is wrong with the server or with the
 /// transaction, or was asked for by somebody (no memory, a cancelled query, a lock that was not to be had), is raised again.
-fn in_subtransaction<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    // SAFETY: the subtransaction ends in this function, whichever way it goes; memory context and resource owner are
-    // those from before it.
-    unsafe {
-        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
-        pg_sys::BeginInternalSubTransaction(std::ptr::null());
-        pg_sys::MemoryContextSwitchTo(context);
-        let mut run = Some(run);
-        let answer = PgTryBuilder::new(AssertUnwindSafe(|| {
-            let run = run.take().unwrap_or_else(|| unreachable!("run once"));
-            Ok(run())
-        }))
-        .catch_others(Err)
-        .execute();
-        match answer.is_ok() {
-            true => pg_sys::ReleaseCurrentSubTransaction(),
-            false => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
-        }
-        pg_sys::MemoryContextSwitchTo(context);
-        pg_sys::CurrentResourceOwner = owner;
-        answer.map_err(message_about_input)
-    }
+fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    in_subtransaction(|| Ok(run()), is_about_input).map_err(|Refused(message)| message)
 }
 
-fn message_about_input(error: CaughtError) -> String {
+fn is_about_input(report: &ErrorReportWithLevel) -> bool {
     /// Transaction rollback, resources, prerequisite state, operator intervention, system errors; data corrupted.
     const NOT_THE_ROWS: [&str; 5] = ["40", "53", "55", "57", "58"];
     const DAMAGED: [&str; 2] = ["XX001", "XX002"];
-    match error {
-        CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
-            if {
-                let state = sqlstate(report.sql_error_code());
-                !NOT_THE_ROWS.contains(&&state[..2]) && !DAMAGED.contains(&state.as_str())
-            } =>
-        {
-            report.message().to_owned()
-        }
-        other => other.rethrow(),
-    }
+    let state = sqlstate(report.sql_error_code());
+    !NOT_THE_ROWS.contains(&&state[..2]) && !DAMAGED.contains(&state.as_str())
 }

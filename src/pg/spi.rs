@@ -108,7 +108,7 @@ impl Spi {
     /// Runs something in a subtransaction, which ends as it does: what went wrong with data is answered after it is undone;
     /// every other error goes on.
     pub fn attempt<T>(&self, run: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
-        self.subtransaction(run, is_of_data)
+        in_subtransaction(run, is_of_data)
     }
 
     /// The same, where it is only of interest whether a model lacks what calibration makes.
@@ -118,42 +118,41 @@ impl Spi {
             run();
             Ok(())
         };
-        let _: Result<(), Refused> = self.subtransaction(run, is_not_ready);
+        let _: Result<(), Refused> = in_subtransaction(run, is_not_ready);
     }
 
     /// Runs something in a subtransaction of which nothing stays where it fails: what is wrong with one of many is told, and
     /// the others go on. What is wrong with the server, or with nothing (a cancelled statement), goes on as an error.
     pub fn look<T>(&self, run: impl FnOnce() -> T) -> Result<T, Refused> {
-        self.subtransaction(|| Ok(run()), is_of_one)
+        in_subtransaction(|| Ok(run()), is_of_one)
     }
+}
 
-    fn subtransaction<T>(
-        &self,
-        run: impl FnOnce() -> Result<T, Refused>,
-        is_caught: fn(&ErrorReportWithLevel) -> bool,
-    ) -> Result<T, Refused> {
-        // SAFETY: as PL/pgSQL does for a block with EXCEPTION: memory and resource owner go back to what they were.
-        unsafe {
-            let (memory, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
-            pg_sys::BeginInternalSubTransaction(std::ptr::null());
-            pg_sys::MemoryContextSwitchTo(memory);
-            let answer = PgTryBuilder::new(AssertUnwindSafe(run))
-                .catch_others(|error| match error {
-                    CaughtError::PostgresError(report) if is_caught(&report) => {
-                        Err(Refused(report.message().to_owned()))
-                    }
-                    CaughtError::ErrorReport(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
-                    other => other.rethrow(),
-                })
-                .execute();
-            match answer.is_ok() {
-                true => pg_sys::ReleaseCurrentSubTransaction(),
-                false => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
-            }
-            pg_sys::MemoryContextSwitchTo(memory);
-            pg_sys::CurrentResourceOwner = owner;
-            answer
+/// Runs something in a subtransaction, which ends as it does: an error that is caught is answered after it is undone; every other
+/// goes on.
+pub(super) fn in_subtransaction<T>(
+    run: impl FnOnce() -> Result<T, Refused>,
+    is_caught: fn(&ErrorReportWithLevel) -> bool,
+) -> Result<T, Refused> {
+    // SAFETY: as PL/pgSQL does for a block with EXCEPTION: memory and resource owner go back to what they were.
+    unsafe {
+        let (memory, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(memory);
+        let answer = PgTryBuilder::new(AssertUnwindSafe(run))
+            .catch_others(|error| match error {
+                CaughtError::PostgresError(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
+                CaughtError::ErrorReport(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
+                other => other.rethrow(),
+            })
+            .execute();
+        match answer.is_ok() {
+            true => pg_sys::ReleaseCurrentSubTransaction(),
+            false => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
         }
+        pg_sys::MemoryContextSwitchTo(memory);
+        pg_sys::CurrentResourceOwner = owner;
+        answer
     }
 }
 

@@ -533,9 +533,8 @@ fn renames_and_swaps() {
             &mut client,
             "INSERT INTO shop.orders (customer_id, ordered_at, amount) VALUES (310, '2024-03-10', 4); UPDATE shop.orders SET amount = amount + 1 WHERE customer_id = 9",
         );
-        assert_eq!(
+        assert!(
             value::<i64>(&mut client, "SELECT count(*) FROM orders_queue WHERE strata_change IN (1, -1)") > 1,
-            true,
             "{gone}: no triggers"
         );
         assert_counted(&mut client, "triggers came back");

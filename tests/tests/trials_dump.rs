@@ -2,7 +2,7 @@
 //! a switch to a copy: sources and models come back as they were and go on, or the next sync says so; and what is dropped is what
 //! was made, no more and no less.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn place(name: &str) -> PathBuf {
     place
 }
 
-fn remove(place: &PathBuf) {
+fn remove(place: &Path) {
     let _ = std::fs::remove_file(place);
     let _ = std::fs::remove_dir_all(place);
 }

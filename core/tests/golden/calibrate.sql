@@ -1,3 +1,3 @@
 SELECT strata.calibrate_agg(f, '{"name":"care","sources":["orders"],"metrics":{"idle":"recency(orders)"},"mode":"exclusive","layers":[{"name":"hot","label":{"en":"Hot","zh":"活跃"},"when":"idle <= 30"}],"default":{"name":"cold"}}'::strata.model, '2024-03-01'::date) FROM (SELECT k.*, CASE WHEN false THEN '-infinity'::date ELSE least(strata_internal.first_difference(NULL, k.only_ledger)) END AS present_from, k.only_ledger AS ledger_1, strata_row AS f
 FROM (SELECT user_id, ledger AS only_ledger FROM analytics.orders_ledger) AS k
-     CROSS JOIN LATERAL (SELECT k.only_ledger AS "orders") AS strata_row) AS u WHERE present_from <= '2024-03-01'::date
+     CROSS JOIN LATERAL (SELECT k.only_ledger AS orders) AS strata_row) AS u WHERE present_from <= '2024-03-01'::date

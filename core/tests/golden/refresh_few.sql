@@ -18,7 +18,7 @@ WITH examined AS MATERIALIZED (
           FROM (SELECT k.*, CASE WHEN false THEN '-infinity'::date ELSE least(strata_internal.first_difference(NULL, l1.ledger)) END AS present_from, l1.ledger AS ledger_1, strata_row AS f
 FROM (SELECT x.*, m.ctid AS place, m.layer AS before_layer, m.layers AS before_layers FROM examined AS x LEFT JOIN LATERAL (SELECT m.ctid, layer, layers FROM analytics.care_members AS m WHERE m.user_id = x.user_id OFFSET 0) AS m ON true) AS k
      LEFT JOIN LATERAL (SELECT ledger FROM analytics.orders_ledger AS l WHERE l.user_id = k.user_id OFFSET 0) AS l1 ON true
-     CROSS JOIN LATERAL (SELECT l1.ledger AS "orders") AS strata_row) AS u OFFSET 0) AS answered
+     CROSS JOIN LATERAL (SELECT l1.ledger AS orders) AS strata_row) AS u OFFSET 0) AS answered
 ), stand AS MATERIALIZED (SELECT * FROM (SELECT *, CASE WHEN cause IS NOT NULL THEN day END AS since FROM answers) AS l WHERE is_last
 ), changed AS (
     INSERT INTO analytics.care_history (user_id, valid_from, layer, layers, previous_layer, previous_layers, cause, version)

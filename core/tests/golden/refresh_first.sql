@@ -3,7 +3,7 @@ SELECT user_id, (e).layer, (e).layers, (e).scores, '2024-03-02'::date, CASE WHEN
 FROM (SELECT user_id, present_from, CASE WHEN present_from <= '2024-03-02'::date THEN strata.evaluate(f, '…'::strata.model, '2024-03-02'::date) END AS e
       FROM (SELECT k.*, CASE WHEN false THEN '-infinity'::date ELSE least(strata_internal.first_difference(NULL, k.only_ledger)) END AS present_from, k.only_ledger AS ledger_1, strata_row AS f
 FROM (SELECT user_id, ledger AS only_ledger FROM analytics.orders_ledger) AS k
-     CROSS JOIN LATERAL (SELECT k.only_ledger AS "orders") AS strata_row) AS u OFFSET 0) AS answered;
+     CROSS JOIN LATERAL (SELECT k.only_ledger AS orders) AS strata_row) AS u OFFSET 0) AS answered;
 INSERT INTO analytics.care_history (user_id, valid_from, layer, layers, cause, version)
 SELECT user_id, '2024-03-02'::date, layer, NULL, 'backfill', 1 FROM analytics.care_members WHERE layer IS NOT NULL;
 SELECT EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = 'analytics.care_members'::regclass AND i.indisprimary);

@@ -8,7 +8,7 @@ WITH examined AS MATERIALIZED (
     UNION ALL SELECT user_id, first_day, cause FROM analytics.customers_changes WHERE sync_id > 4 AND user_id IS NOT NULL
     UNION ALL SELECT user_id, NULL, 'attribute' FROM unnest(ARRAY['17']::text[]::bigint[]) AS again (user_id)
     UNION ALL SELECT user_id, NULL, 'attribute' FROM analytics.care_members
-    UNION ALL SELECT user_id, NULL, 'attribute' FROM (SELECT user_id FROM analytics.orders_ledger UNION SELECT user_id FROM analytics.visits_ledger UNION SELECT DISTINCT customer_id AS user_id FROM "shop"."customers" WHERE (customer_id) IS NOT NULL) AS u) AS u WHERE user_id <> ALL (ARRAY['18']::text[]::bigint[]) AND hashtextextended(user_id::text, 0) & 3 = 3 GROUP BY user_id ORDER BY user_id
+    UNION ALL SELECT user_id, NULL, 'attribute' FROM (SELECT user_id FROM analytics.orders_ledger UNION SELECT user_id FROM analytics.visits_ledger UNION SELECT DISTINCT customer_id AS user_id FROM shop.customers WHERE (customer_id) IS NOT NULL) AS u) AS u WHERE user_id <> ALL (ARRAY['18']::text[]::bigint[]) AND hashtextextended(user_id::text, 0) & 3 = 3 GROUP BY user_id ORDER BY user_id
 ), answers AS MATERIALIZED (
     SELECT user_id, day, layer, layers, scores, next_change, was_layer, was_layers,
            CASE WHEN layers IS DISTINCT FROM was_layers THEN CASE WHEN false AND day = start_day THEN 'backfill'
@@ -23,12 +23,12 @@ WITH examined AS MATERIALIZED (
                lead(day) OVER steps IS NULL AS is_last
         FROM (
             SELECT u.*, '2024-02-27'::date AS start_day, false AS first_look, s.day, s.layer, s.layers, s.scores, s.next_change
-            FROM (SELECT k.*, CASE WHEN EXISTS (SELECT FROM "shop"."customers" AS strata_users WHERE (customer_id) = k.user_id) THEN '-infinity'::date ELSE least(strata_internal.first_difference(NULL, l2.ledger), strata_internal.first_difference(NULL, l3.ledger)) END AS present_from, l2.ledger AS ledger_1, l3.ledger AS ledger_2, strata_row AS f
+            FROM (SELECT k.*, CASE WHEN EXISTS (SELECT FROM shop.customers AS strata_users WHERE (customer_id) = k.user_id) THEN '-infinity'::date ELSE least(strata_internal.first_difference(NULL, l2.ledger), strata_internal.first_difference(NULL, l3.ledger)) END AS present_from, l2.ledger AS ledger_1, l3.ledger AS ledger_2, strata_row AS f
 FROM (SELECT x.*, m.ctid AS place, m.layer AS before_layer, m.layers AS before_layers FROM examined AS x LEFT JOIN analytics.care_members AS m ON m.user_id = x.user_id) AS k
-     LEFT JOIN (SELECT DISTINCT ON ((customer_id)) (customer_id) AS strata_user, "city", "points" FROM "shop"."customers" AS strata_attributes ORDER BY (customer_id), 2, 3) AS a ON a.strata_user = k.user_id
+     LEFT JOIN (SELECT DISTINCT ON ((customer_id)) (customer_id) AS strata_user, city, points FROM shop.customers AS strata_attributes ORDER BY (customer_id), 2, 3) AS a ON a.strata_user = k.user_id
      LEFT JOIN analytics.orders_ledger AS l2 ON l2.user_id = k.user_id
      LEFT JOIN analytics.visits_ledger AS l3 ON l3.user_id = k.user_id
-     CROSS JOIN LATERAL (SELECT a."city", a."points", l2.ledger AS "orders", l3.ledger AS "visits") AS strata_row) AS u CROSS JOIN LATERAL (
+     CROSS JOIN LATERAL (SELECT a.city, a.points, l2.ledger AS orders, l3.ledger AS visits) AS strata_row) AS u CROSS JOIN LATERAL (
                 SELECT w.day, w.layer, w.layers, w.scores, w.next_change
                 FROM unnest(CASE WHEN u.present_from <= '2024-03-02'::date
                                  THEN strata_internal.walk(u.f, '…'::strata.model, greatest(u.present_from, '2024-02-27'::date), '2024-03-02'::date) END) AS w
