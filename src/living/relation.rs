@@ -325,7 +325,9 @@ pub fn detach(door: &Door<'_>, source: &Source, but: &[u32]) {
         "SELECT format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname)
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE t.tgfoid = 'strata_internal.capture()'::regprocedure AND NOT t.tgisinternal AND c.relowner = {}::oid
-  AND t.tgname = ANY (SELECT 'strata_' || event || '_' || {} FROM unnest({}) AS event) AND c.oid <> ALL (ARRAY[{}]::oid[])",
+  AND t.tgname = ANY (SELECT 'strata_' || event || '_' || {} FROM unnest({}) AS event) AND c.oid <> ALL (ARRAY[{}]::oid[])
+-- parents first, as those who write through them lock
+ORDER BY c.relispartition, c.relkind <> 'p', c.oid, t.tgname",
         door.caller.to_u32(),
         literal(&source.id),
         text_array(EVENTS),

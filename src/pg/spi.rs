@@ -139,20 +139,22 @@ pub(super) fn in_subtransaction<T>(
         let (memory, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(memory);
-        let answer = PgTryBuilder::new(AssertUnwindSafe(run))
-            .catch_others(|error| match error {
-                CaughtError::PostgresError(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
-                CaughtError::ErrorReport(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
-                other => other.rethrow(),
-            })
-            .execute();
-        match answer.is_ok() {
+        let answer =
+            PgTryBuilder::new(AssertUnwindSafe(|| -> Result<Result<T, Refused>, Box<CaughtError>> { Ok(run()) }))
+                .catch_others(|error| Err(Box::new(error)))
+                .execute();
+        // undone before an error goes on: the session would be left in it
+        match matches!(answer, Ok(Ok(_))) {
             true => pg_sys::ReleaseCurrentSubTransaction(),
             false => pg_sys::RollbackAndReleaseCurrentSubTransaction(),
         }
         pg_sys::MemoryContextSwitchTo(memory);
         pg_sys::CurrentResourceOwner = owner;
-        answer
+        answer.unwrap_or_else(|error| match *error {
+            CaughtError::PostgresError(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
+            CaughtError::ErrorReport(report) if is_caught(&report) => Err(Refused(report.message().to_owned())),
+            other => other.rethrow(),
+        })
     }
 }
 

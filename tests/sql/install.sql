@@ -1,3 +1,4 @@
+\set SHOW_CONTEXT never
 -- An analyst, who is no superuser, installs the extension: it is trusted. The server preloads nothing (pg_test_config).
 \set VERBOSITY default
 SELECT rolsuper FROM pg_roles WHERE rolname = current_user;

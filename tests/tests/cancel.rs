@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
-use strata_tests::{explained, fresh_database, run, value, visible};
+use strata_tests::{explained, fresh_database, refusal, run, value, visible};
 
 /// About a second: the machine may be busy with something else.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -138,4 +138,29 @@ fn ended(call: &str, answer: Result<(), postgres::Error>) -> bool {
             true
         }
     }
+}
+
+/// Law: whatever ends a call, the session goes on: nothing of the call is left open.
+#[test]
+fn a_session_goes_on_after_a_call_that_was_stopped() {
+    let mut client = fresh_database("cancel_living");
+    run(
+        &mut client,
+        "CREATE TABLE orders (customer_id bigint, ordered_at date, amount int);
+         CREATE FUNCTION slowly(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+             $$ BEGIN IF $1 < 0 THEN PERFORM pg_sleep(10); END IF; RETURN $1; END $$;
+         SELECT strata.add_source('orders', 'orders', 'customer_id', 'ordered_at', 'public.slowly(amount)');
+         INSERT INTO orders VALUES (1, '2024-01-01', -1)",
+    );
+    for stopped in ["sync", "rebuild", "verify"] {
+        run(&mut client, "SET statement_timeout = '300ms'");
+        assert_eq!(refusal(&mut client, &format!("SELECT strata.{stopped}('orders')")), "57014", "{stopped}");
+        run(&mut client, "RESET statement_timeout");
+    }
+    run(
+        &mut client,
+        "CREATE OR REPLACE FUNCTION slowly(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1; END $$",
+    );
+    assert_eq!(value::<i64>(&mut client, "SELECT strata.sync('orders')"), 1);
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM strata.verify('orders')"), 0);
 }
