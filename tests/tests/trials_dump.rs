@@ -659,6 +659,12 @@ fn prepared_transactions_and_blue_green() {
     run(&mut green, "CREATE TABLE public.done (n integer PRIMARY KEY)");
     let last: String = value(&mut client, "SELECT pg_current_wal_lsn()::text");
     wait_for(&mut client, &format!("SELECT bool_and(confirmed_flush_lsn >= '{last}') FROM pg_replication_slots"));
+    // what has been confirmed need not have been applied to every table yet
+    let state = "(SELECT concat_ws(' ', (SELECT count(*) FROM shop.orders), (SELECT sum(amount) FROM shop.orders),
+        (SELECT extract(epoch FROM max(refreshed_at)) FROM analytics.strata_models),
+        (SELECT count(*) FROM analytics.care_history)))";
+    let blue: String = value(&mut client, &format!("SELECT {state}"));
+    wait_for(&mut green, &format!("SELECT {state} = '{blue}'"));
     // the switch
     run(
         &mut green,
