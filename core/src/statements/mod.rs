@@ -217,12 +217,6 @@ pub fn literal_or_null(text: Option<&str>) -> String {
     text.map_or("NULL".to_owned(), literal)
 }
 
-/// Names between commas.
-pub fn idents<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<String> = names.into_iter().map(ident).collect();
-    names.join(", ")
-}
-
 /// An array of texts.
 pub fn text_array<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
     let texts: Vec<String> = texts.into_iter().map(literal).collect();

@@ -1,7 +1,7 @@
 //! How the ledgers of a source follow its relation: what is counted, folded, put aside.
 
-use super::registry::{Capture, Source};
-use super::{LAST_DAY, ident, idents, literal, literal_or_null};
+use super::registry::Source;
+use super::{LAST_DAY, ident, literal, literal_or_null};
 
 /// The amount of one row beyond which it is put aside: far below what a day's ledger keeps, so that what is put aside depends
 /// on the row alone, and not on those that it is counted with.
@@ -679,16 +679,6 @@ FROM {ledger}",
         source.guests,
         source.rejects.as_deref().unwrap_or("NULL"),
     )
-}
-
-/// Which columns a list is of, for messages.
-pub fn columns_text(source: &Source) -> String {
-    idents(source.columns.iter().map(String::as_str))
-}
-
-/// Whether this way of capture counts by itself at a sync.
-pub fn follows(source: &Source) -> bool {
-    source.capture != Capture::None
 }
 
 #[cfg(test)]
